@@ -1,0 +1,49 @@
+# SRE Agent. 'make help' lists the targets.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+YES ?=
+NAME ?=
+SWIFT_BUILD := swift build
+PACKAGES := libhiredis-dev redis-server prometheus protobuf-compiler curl
+PROTOC_GEN := .build/debug/protoc-gen-swift
+
+.PHONY: help deps build test lint format proto proto-check demo bench docs clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+deps: ## Install the system packages that are missing (Debian)
+	@missing=""; for package in $(PACKAGES); do \
+	  dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing$$missing"; \
+	  if [ "$$(id -u)" = 0 ]; then as_root=""; else as_root="sudo"; fi; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  $$as_root apt-get update -qq && $$as_root apt-get install -y -qq --no-install-recommends $$missing >/dev/null; fi
+
+build: deps ## Build everything (debug)
+	$(SWIFT_BUILD)
+
+test: deps build ## Build and run the whole test suite
+	$(SWIFT_BUILD) --product protoc-gen-swift
+	swift test --parallel
+
+lint: ## Check formatting and documentation of the sources
+	swift format lint --strict --recursive Package.swift Sources Tests
+
+format: ## Format the sources
+	swift format format --in-place --recursive Package.swift Sources Tests
+
+proto: deps ## Generate the Swift code of proto/ again
+	$(SWIFT_BUILD) --product protoc-gen-swift
+	protoc --proto_path=proto --plugin=$(PROTOC_GEN) --swift_opt=Visibility=Package --swift_opt=FileNaming=DropPath \
+	  --swift_out=Sources/Contracts/WireFormat/Generated $$(find proto -name '*.proto')
+
+demo: deps ## Walk one incident to its end (YES=1 signs the approval by itself)
+	$(SWIFT_BUILD)
+	.build/debug/sre-agent demo $(if $(YES),--yes)
+
+clean: ## Remove everything that was built
+	rm -rf .build .run

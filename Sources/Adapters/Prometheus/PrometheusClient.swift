@@ -1,0 +1,148 @@
+import AsyncHTTPClient
+import Foundation
+import Model
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+import Perception
+
+/// Prometheus' HTTP API, as far as it is read from.
+package struct PrometheusClient: MetricsSource {
+    private let base: String
+    private let http: HTTPClient
+    private let bearerToken: String?
+    private let timeout: TimeAmount
+
+    /// - Parameters:
+    ///   - url: such as `http://prometheus:9090`, with or without a path prefix.
+    ///   - timeoutSeconds: until a query counts as unanswered.
+    package init(url: String, http: HTTPClient, bearerToken: String? = nil, timeoutSeconds: Int64 = 30) {
+        self.base = url.hasSuffix("/") ? String(url.dropLast()) : url
+        self.http = http
+        self.bearerToken = bearerToken
+        self.timeout = .seconds(timeoutSeconds)
+    }
+
+    package func range(
+        _ query: String, from: Timestamp, to: Timestamp, stepMilliseconds: Int64
+    ) async throws(SourceError) -> RangeResult {
+        let limit = 11_000
+        var merged: [[String: String]: RangeResult.Series] = [:]
+        var order: [[String: String]] = []
+        var warnings: [String] = []
+        var start = from.rawValue
+        while start <= to.rawValue {
+            let end = min(to.rawValue, start + Int64(limit - 1) * stepMilliseconds)
+            let part = try await post(
+                "query_range",
+                [
+                    ("query", query), ("start", Self.seconds(start)), ("end", Self.seconds(end)),
+                    ("step", Self.seconds(stepMilliseconds)),
+                ])
+            for series in part.series {
+                if merged[series.labels] == nil { order.append(series.labels) }
+                merged[series.labels, default: .init(labels: series.labels, points: [])].points += series.points
+            }
+            for warning in part.warnings where !warnings.contains(warning) { warnings.append(warning) }
+            start = end + stepMilliseconds
+        }
+        return RangeResult(series: order.compactMap { merged[$0] }, warnings: warnings)
+    }
+
+    package func instant(_ query: String, at time: Timestamp?) async throws(SourceError) -> RangeResult {
+        var form = [("query", query)]
+        if let time { form.append(("time", Self.seconds(time.rawValue))) }
+        return try await post("query", form)
+    }
+
+    /// Whether Prometheus answers and is ready to serve queries.
+    package func isReady() async -> Bool {
+        guard let response = try? await http.execute(HTTPClientRequest(url: base + "/-/ready"), timeout: .seconds(3))
+        else { return false }
+        _ = try? await response.body.collect(upTo: 1 << 16)
+        return response.status == .ok
+    }
+
+    private static func seconds(_ milliseconds: Int64) -> String {
+        let fraction = String(milliseconds % 1_000)
+        return "\(milliseconds / 1_000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+    }
+
+    private func post(_ path: String, _ form: [(String, String)]) async throws(SourceError) -> RangeResult {
+        let url = "\(base)/api/v1/\(path)"
+        var request = HTTPClientRequest(url: url)
+        request.method = .POST
+        request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
+        if let bearerToken { request.headers.add(name: "Authorization", value: "Bearer \(bearerToken)") }
+        request.body = .bytes(ByteBuffer(string: form.map { "\($0.0)=\(Self.encoded($0.1))" }.joined(separator: "&")))
+        let status: HTTPResponseStatus
+        let body: ByteBuffer
+        let retryAfter: Duration?
+        do {
+            let response = try await http.execute(request, timeout: timeout)
+            status = response.status
+            retryAfter = response.headers.first(name: "Retry-After").flatMap { Int64($0) }.map { .seconds($0) }
+            body = try await response.body.collect(upTo: 256 << 20)
+        } catch {
+            throw SourceError(.unreachable, "\(url): \(error)")
+        }
+        let reply = try? JSONDecoder().decode(Reply.self, from: body)
+        guard status == .ok, let reply, reply.status == "success", let data = reply.data else {
+            let reason = reply?.error.map { "\(reply?.errorType ?? "error"): \($0)" } ?? "HTTP \(status.code)"
+            let kind: SourceError.Kind
+            switch status.code {
+            case 400, 422: kind = .badQuery
+            case 200: kind = .malformed
+            case 429, 500...: kind = .overloaded
+            default: kind = .unreachable
+            }
+            throw SourceError(kind, "\(url): \(reason)", retryAfter: retryAfter)
+        }
+        return RangeResult(series: data.result.map(\.series), warnings: reply.warnings ?? [])
+    }
+
+    private static func encoded(_ text: String) -> String {
+        let unreserved = CharacterSet(
+            charactersIn: "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+        return text.addingPercentEncoding(withAllowedCharacters: unreserved) ?? ""
+    }
+}
+
+private struct Reply: Decodable {
+    struct Payload: Decodable {
+        var result: [Row]
+    }
+
+    struct Row: Decodable {
+        var metric: [String: String]
+        var values: [Point]?
+        var value: Point?
+
+        var series: RangeResult.Series {
+            var labels = metric
+            labels["__name__"] = nil
+            return RangeResult.Series(labels: labels, points: (values ?? value.map { [$0] } ?? []).map(\.sample))
+        }
+    }
+
+    /// `[seconds, "value"]`; the value may be `NaN`, `+Inf` or `-Inf`.
+    struct Point: Decodable {
+        var sample: SamplePoint
+
+        init(from decoder: any Decoder) throws {
+            var pair = try decoder.unkeyedContainer()
+            let seconds = try pair.decode(Double.self)
+            let text = try pair.decode(String.self)
+            guard let value = Double(text.replacingOccurrences(of: "+", with: "")) else {
+                throw DecodingError.dataCorruptedError(in: pair, debugDescription: "not a sample value: \(text)")
+            }
+            sample = SamplePoint(time: Timestamp(milliseconds: Int64((seconds * 1_000).rounded())), value: value)
+        }
+    }
+
+    var status: String
+    var data: Payload?
+    var errorType: String?
+    var error: String?
+    var warnings: [String]?
+}

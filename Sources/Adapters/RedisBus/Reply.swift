@@ -1,0 +1,65 @@
+import Bus
+import RedisClient
+
+/// Answer of a function: a word and what follows it.
+struct Reply {
+    let function: String
+    let word: String
+    let rest: ArraySlice<RESPValue>
+
+    init(_ value: RESPValue, function: String) throws(BusError) {
+        guard let elements = value.array, let word = elements.first?.string else {
+            throw BusError(.corrupt, "\(function): unexpected reply \(value)")
+        }
+        self.function = function
+        self.word = word
+        self.rest = elements.dropFirst()
+    }
+
+    var unexpected: BusError { BusError(.corrupt, "\(function): unexpected reply \(word)") }
+
+    func text(_ index: Int) throws(BusError) -> String {
+        guard rest.startIndex + index < rest.endIndex, let text = rest[rest.startIndex + index].string else {
+            throw unexpected
+        }
+        return text
+    }
+
+    func entryIDs() throws(BusError) -> [EntryID] {
+        var ids: [EntryID] = []
+        for value in rest {
+            guard let id = value.string.flatMap(EntryID.init) else { throw unexpected }
+            ids.append(id)
+        }
+        return ids
+    }
+
+    func record(from index: Int) throws(BusError) -> LeaseRecord {
+        guard let token = Int64(try text(index + 1)), let beat = Int64(try text(index + 2)) else { throw unexpected }
+        return LeaseRecord(owner: try text(index), token: token, beat: beat)
+    }
+}
+
+extension StreamEntry {
+    /// Reads `[id, [name, value, ...]]`.
+    init(_ value: RESPValue) throws(BusError) {
+        guard let pair = value.array, pair.count == 2, let id = pair[0].string.flatMap(EntryID.init),
+            let flat = pair[1].array
+        else { throw BusError(.corrupt, "unexpected stream entry \(value)") }
+        var fields: [Field] = []
+        fields.reserveCapacity(flat.count / 2)
+        for index in stride(from: 0, to: flat.count - 1, by: 2) {
+            guard let name = flat[index].string, let bytes = flat[index + 1].bytes else {
+                throw BusError(.corrupt, "unexpected field in stream entry \(id)")
+            }
+            fields.append(Field(name, bytes))
+        }
+        self.init(id: id, fields: fields)
+    }
+
+    static func list(_ value: RESPValue) throws(BusError) -> [StreamEntry] {
+        var entries: [StreamEntry] = []
+        for element in value.array ?? [] { entries.append(try StreamEntry(element)) }
+        return entries
+    }
+}

@@ -1,0 +1,103 @@
+import NIOCore
+
+/// Matches replies to requests in order.
+///
+/// `@unchecked Sendable`: every property is touched on the channel's event loop only.
+final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+
+    private struct Request {
+        let id: UInt64
+        let count: Int
+        var replies: [RESPValue]
+        /// `nil` once the caller has left; the replies are still taken out of the pipe.
+        var continuation: CheckedContinuation<[RESPValue], any Error>?
+        var deadline: Scheduled<Void>?
+    }
+
+    private let reader: RESPReader
+    private let address: String
+    private var requests = CircularBuffer<Request>()
+    private var ending: RedisError?
+
+    init(address: String) throws(RedisError) {
+        self.reader = try RESPReader()
+        self.address = address
+    }
+
+    /// Writes an encoded group of commands and waits for its replies.
+    func send(
+        _ buffer: ByteBuffer, id: UInt64, count: Int, timeout: TimeAmount, on channel: any Channel,
+        _ continuation: CheckedContinuation<[RESPValue], any Error>
+    ) {
+        if let ending {
+            continuation.resume(throwing: RedisError(ending.code, ending.message))
+            return
+        }
+        let deadline = channel.eventLoop.assumeIsolated().scheduleTask(in: timeout) {
+            self.end(
+                RedisError(.timeout, "\(self.address): no reply within \(timeout)", outcomeUnknown: true), channel)
+        }
+        requests.append(
+            Request(id: id, count: count, replies: [], continuation: continuation, deadline: deadline))
+        channel.writeAndFlush(buffer, promise: nil)
+    }
+
+    /// The caller of a request has left.
+    func cancel(_ id: UInt64) {
+        guard let index = requests.firstIndex(where: { $0.id == id }) else { return }
+        let continuation = requests[index].continuation
+        requests[index].continuation = nil
+        continuation?.resume(
+            throwing: RedisError(.cancelled, "\(address): cancelled while waiting for a reply", outcomeUnknown: true))
+    }
+
+    /// Fails everything in flight and closes the channel: a stream of replies cannot be taken up in the middle.
+    func end(_ error: RedisError, _ channel: any Channel) {
+        guard ending == nil else { return }
+        ending = error
+        let failed = requests
+        requests.removeAll()
+        for request in failed {
+            request.deadline?.cancel()
+            request.continuation?.resume(throwing: error)
+        }
+        channel.close(promise: nil)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        do {
+            try reader.feed(unwrapInboundIn(data))
+            while let value = try reader.next() { receive(value, context) }
+        } catch {
+            end(RedisError(error.code, "\(address): \(error.message)", outcomeUnknown: true), context.channel)
+        }
+    }
+
+    private func receive(_ value: RESPValue, _ context: ChannelHandlerContext) {
+        guard !requests.isEmpty else {
+            end(RedisError(.protocolError, "\(address): a reply that nobody asked for"), context.channel)
+            return
+        }
+        requests[requests.startIndex].replies.append(value)
+        let first = requests[requests.startIndex]
+        guard first.replies.count == first.count else { return }
+        requests.removeFirst()
+        first.deadline?.cancel()
+        first.continuation?.resume(returning: first.replies)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end(
+            RedisError(.connectionClosed, "\(address): the connection was closed", outcomeUnknown: true),
+            context.channel)
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let isTLS = String(reflecting: type(of: error)).contains("NIOSSL")
+        end(
+            RedisError(isTLS ? .tls : .connectionClosed, "\(address): \(error)", outcomeUnknown: true),
+            context.channel)
+    }
+}

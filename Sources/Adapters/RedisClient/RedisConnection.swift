@@ -1,0 +1,167 @@
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// One connection; its executor is its channel's event loop, so that a command needs no hop to another thread.
+package actor RedisConnection {
+    private let channel: any Channel
+    private let handler: RedisChannelHandler
+    private let configuration: RedisConfiguration
+    private var nextID: UInt64 = 0
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        channel.eventLoop.executor.asUnownedSerialExecutor()
+    }
+
+    private init(channel: any Channel, handler: RedisChannelHandler, configuration: RedisConfiguration) {
+        self.channel = channel
+        self.handler = handler
+        self.configuration = configuration
+    }
+
+    /// Connects, authenticates and selects the database.
+    ///
+    /// - Throws: `RedisError`, with `authenticationFailed` when user or password are refused.
+    package static func connect(
+        _ configuration: RedisConfiguration, on group: any EventLoopGroup
+    ) async throws(RedisError) -> RedisConnection {
+        let address = "\(configuration.endpoint)"
+        let security = try configuration.tls.map { tls throws(RedisError) in try Self.context(tls, address) }
+        let handler = try RedisChannelHandler(address: address)
+        let bootstrap = ClientBootstrap(group: group)
+            .connectTimeout(TimeAmount(configuration.connectTimeout))
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let security {
+                        try channel.pipeline.syncOperations.addHandler(
+                            try Self.securityHandler(security, configuration))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(handler)
+                }
+            }
+        let channel: any Channel
+        do {
+            switch configuration.endpoint {
+            case .tcp(let host, let port):
+                channel = try await bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                    .connect(host: host, port: port).get()
+            case .unix(let path): channel = try await bootstrap.connect(unixDomainSocketPath: path).get()
+            }
+        } catch {
+            throw RedisError(.connectFailed, "\(address): \(error)")
+        }
+        let connection = RedisConnection(channel: channel, handler: handler, configuration: configuration)
+        try await connection.introduce()
+        return connection
+    }
+
+    private func introduce() async throws(RedisError) {
+        var commands: [RedisCommand] = []
+        if let password = configuration.password {
+            let words = (configuration.username.map { [$0] } ?? []) + [password]
+            commands.append(RedisCommand("AUTH", arguments: words.map { Array($0.utf8) }))
+        }
+        if configuration.database != 0 { commands.append(RedisCommand("SELECT", "\(configuration.database)")) }
+        if let name = configuration.clientName { commands.append(RedisCommand("CLIENT", "SETNAME", name)) }
+        commands.append(RedisCommand("PING"))
+        do throws(RedisError) {
+            let replies = try await pipeline(commands, deadline: configuration.connectTimeout)
+            for (command, reply) in zip(commands, replies) {
+                guard case .error(let error) = reply else { continue }
+                let name = String(decoding: command.words[0], as: UTF8.self)
+                // Not every user may name its connection, and a loading server still gets its commands later.
+                if name == "CLIENT" || (name == "PING" && error.code != "NOAUTH") { continue }
+                let refused = ["WRONGPASS", "NOAUTH"].contains(error.code) || name == "AUTH"
+                throw RedisError(
+                    refused ? .authenticationFailed : .server(error),
+                    "\(configuration.endpoint): \(name) was refused: \(error.message)")
+            }
+        } catch {
+            await close()
+            throw error
+        }
+    }
+
+    /// Sends commands in one write and returns their replies in order; errors of the server are values in the array.
+    ///
+    /// When the deadline passes, the connection is closed and everything in flight on it fails with an unknown
+    /// outcome. A cancelled caller leaves at once; its replies are still taken out of the pipe.
+    ///
+    /// - Parameter deadline: `nil` for the configured command timeout.
+    package func pipeline(
+        _ commands: [RedisCommand], deadline: Duration? = nil
+    ) async throws(RedisError) -> [RESPValue] {
+        guard !commands.isEmpty else { return [] }
+        var buffer = channel.allocator.buffer(capacity: commands.reduce(0) { $0 + $1.encodedSize })
+        for command in commands { command.encode(into: &buffer) }
+        nextID += 1
+        let id = nextID
+        let timeout = TimeAmount(deadline ?? configuration.commandTimeout)
+        let encoded = buffer
+        do {
+            return try await withTaskCancellationHandler {
+                try await withCheckedThrowingContinuation { continuation in
+                    handler.send(
+                        encoded, id: id, count: commands.count, timeout: timeout, on: channel, continuation)
+                    if Task.isCancelled { handler.cancel(id) }
+                }
+            } onCancel: {
+                channel.eventLoop.execute { self.handler.cancel(id) }
+            }
+        } catch let error as RedisError {
+            throw error
+        } catch {
+            throw RedisError(.connectionClosed, "\(configuration.endpoint): \(error)", outcomeUnknown: true)
+        }
+    }
+
+    /// Sends one command; an error of the server is thrown.
+    package func send(_ command: RedisCommand, deadline: Duration? = nil) async throws(RedisError) -> RESPValue {
+        let replies = try await pipeline([command], deadline: deadline)
+        if case .error(let error) = replies[0] {
+            throw RedisError(.server(error), "\(configuration.endpoint): \(error.message)")
+        }
+        return replies[0]
+    }
+
+    /// Closes the connection and returns when it is closed.
+    package func close() async {
+        handler.end(RedisError(.connectionClosed, "\(configuration.endpoint): closed by us"), channel)
+        await closed()
+    }
+
+    /// Returns when the connection is closed, by whomever.
+    package nonisolated func closed() async { try? await channel.closeFuture.get() }
+
+    /// Whether the connection is open.
+    package nonisolated var isOpen: Bool { channel.isActive }
+
+    private static func context(_ tls: RedisConfiguration.TLS, _ address: String) throws(RedisError) -> NIOSSLContext {
+        do {
+            var settings = TLSConfiguration.makeClientConfiguration()
+            if let file = tls.caFile { settings.trustRoots = .file(file) }
+            if let file = tls.certificateFile {
+                settings.certificateChain = try NIOSSLCertificate.fromPEMFile(file).map { .certificate($0) }
+            }
+            if let file = tls.privateKeyFile {
+                settings.privateKey = .privateKey(try NIOSSLPrivateKey(file: file, format: .pem))
+            }
+            if !tls.verifyHostname { settings.certificateVerification = .noHostnameVerification }
+            return try NIOSSLContext(configuration: settings)
+        } catch {
+            throw RedisError(.tls, "\(address): the TLS settings cannot be used: \(error)")
+        }
+    }
+
+    private static func securityHandler(
+        _ context: NIOSSLContext, _ configuration: RedisConfiguration
+    ) throws -> NIOSSLClientHandler {
+        guard case .tcp(let host, _) = configuration.endpoint else {
+            return try NIOSSLClientHandler(context: context, serverHostname: nil)
+        }
+        // An IP address is no server name (RFC 6066 §3); it is checked against the certificate all the same.
+        let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
+        return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : host)
+    }
+}

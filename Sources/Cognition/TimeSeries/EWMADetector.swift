@@ -1,0 +1,31 @@
+/// Distance from an exponentially weighted moving average (Roberts 1959, "Control chart tests based on geometric moving
+/// averages") in robust standard deviations of that distance.
+///
+/// Reacts to spikes and jumps, and follows a new level within about 50 samples. Warms up for 32 samples. State: 6 words.
+package struct EWMADetector: StreamingDetector {
+    package static let name = "ewma"
+    private static let warmUp = 32
+    private static let window = 50.0
+
+    private var level = 0.0
+    private var count = 0
+    private var scale = RunningScale(window: 500)
+
+    package init() {}
+
+    package mutating func update(_ sample: Sample) -> Double {
+        guard sample.isUsable else { return 0 }
+        count = min(count + 1, 1 << 40)
+        guard count > 1 else {
+            level = sample.value
+            return 0
+        }
+        let residual = sample.value - level
+        let deviation = scale.deviation(residual)
+        scale.update(residual)
+        // A single outlier moves the level by at most three standard deviations' worth.
+        let bound = count > Self.warmUp && scale.value > 0 ? 3 * scale.value : .greatestFiniteMagnitude
+        level += max(-bound, min(bound, residual)) / min(Double(count), Self.window)
+        return count > Self.warmUp ? Statistics.score(deviation: deviation) : 0
+    }
+}

@@ -1,0 +1,98 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// A way to continue a series from one of its points, by what lies before that point only.
+enum LocalModel: Sendable, Equatable {
+    /// The mean of the last half hour stays.
+    case level
+    /// A line through a window of seconds goes on.
+    case line(window: Double)
+    /// Its slope fades with a time constant of seconds.
+    case damped(window: Double, fading: Double)
+    /// The change of slope between the halves of a window goes on.
+    case curve(window: Double)
+    /// What came after the same phase of the last period comes again, moved to the present level or not.
+    case repetition(period: Int, isMoved: Bool)
+
+    private static let half = 1_800.0
+
+    /// Whether it claims a trend.
+    var isTrend: Bool {
+        switch self {
+        case .level, .repetition: false
+        case .line, .damped, .curve: true
+        }
+    }
+
+    /// Points that it looks back, besides the origin.
+    func reach(step: Double) -> Int {
+        switch self {
+        case .level: 1
+        case .line(let window), .damped(let window, _), .curve(let window): Int(window / step)
+        case .repetition(let period, _): period + Int(Self.half / step)
+        }
+    }
+
+    /// The continuation from the point `origin`; `nil` with too few points before.
+    func path(_ series: UniformSeries, from origin: Int) -> LocalPath? {
+        guard origin >= reach(step: series.step) else { return nil }
+        let short = max(3, Int(Self.half / series.step))
+        switch self {
+        case .level:
+            return LocalPath(level: series.mean(at: origin, length: min(short, 6)))
+        case .line(let window):
+            let line = series.line(at: origin, length: Int(window / series.step) + 1)
+            return LocalPath(level: line.level, slope: line.slope)
+        case .damped(let window, let fading):
+            let line = series.line(at: origin, length: Int(window / series.step) + 1)
+            return LocalPath(level: line.level, slope: line.slope, fading: fading)
+        case .curve(let window):
+            let half = max(3, Int(window / series.step / 2))
+            let newer = series.line(at: origin, length: half)
+            guard origin >= half else { return nil }
+            let older = series.line(at: origin - half, length: half)
+            let seconds = Double(half) * series.step
+            let bend = (newer.slope - older.slope) / seconds
+            return LocalPath(
+                level: newer.level + bend * seconds * seconds / 12, slope: newer.slope + bend * seconds / 2, bend: bend)
+        case .repetition(let period, let isMoved):
+            let shift =
+                isMoved
+                ? series.mean(at: origin, length: short) - series.mean(at: origin - period, length: short) : 0
+            return LocalPath(level: shift, period: period, origin: origin)
+        }
+    }
+}
+
+/// The continuation of a series from one point.
+struct LocalPath: Sendable {
+    var level: Double
+    /// Units a second.
+    var slope = 0.0
+    /// Units a second squared.
+    var bend = 0.0
+    /// Time constant of the slope in seconds, if it fades.
+    var fading: Double?
+    /// Points of the period that is repeated, if one is.
+    var period: Int?
+    var origin = 0
+
+    /// Value so many seconds after the origin.
+    func value(_ series: UniformSeries, after seconds: Double) -> Double {
+        if let period {
+            let points = seconds / series.step
+            let back = Double(period) * max(1, (points / Double(period)).rounded(.up))
+            let position = Double(origin) + points - back
+            let below = Int(position.rounded(.down))
+            guard below >= 0, below < series.count else { return level + series.values[origin] }
+            let share = position - Double(below)
+            let next = min(below + 1, origin)
+            return level + series.values[below] * (1 - share) + series.values[next] * share
+        }
+        if let fading { return level + slope * fading * (1 - exp(-seconds / fading)) }
+        return level + slope * seconds + bend * seconds * seconds / 2
+    }
+}

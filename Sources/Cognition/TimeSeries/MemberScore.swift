@@ -1,0 +1,12 @@
+/// Score of one detector of an ensemble.
+package struct MemberScore: Sendable, Equatable, Codable {
+    /// Name of the detector.
+    package var name: String
+    /// In [0,1].
+    package var score: Double
+
+    package init(name: String, score: Double) {
+        self.name = name
+        self.score = score
+    }
+}

@@ -1,0 +1,148 @@
+/// A history laid out as days × buckets, from which seasons are fitted and judged.
+struct SeasonCalendar {
+    /// A fitted season.
+    struct Choice {
+        var season: Season
+        var reason: String
+        /// Share by which it shrinks the residuals of days it has not seen, in [0,1].
+        var gain: Double
+        var profile: SeasonalProfile
+    }
+
+    private let offset: Int64
+    private let buckets: Int
+    /// Mean place of the points within their buckets, in [0,1).
+    private let center: Double
+    private let weekdays: [Int]
+    /// Median of each day's bucket, `nil` without points.
+    private let cells: [[Double?]]
+    private let overall: Double
+    private let samples: [Sample]
+
+    /// - Parameters:
+    ///   - samples: usable, ascending, at least one.
+    ///   - offset: local time minus UTC in milliseconds.
+    ///   - stepMilliseconds: median distance of the samples.
+    init(_ samples: [Sample], offset: Int64, stepMilliseconds: Double) {
+        self.samples = samples
+        self.offset = offset
+        // Half hours of at least two points, or hours of at least one.
+        buckets = stepMilliseconds <= 900_000 ? 48 : stepMilliseconds <= 3_600_000 ? 24 : 12
+        var fractions = 0.0
+        var numbers: [Int64] = []
+        var values: [[[Double]]] = []
+        for sample in samples {
+            let local = SeasonalProfile.local(sample.timestamp, offset)
+            let number = SeasonalProfile.dayNumber(local)
+            if numbers.last != number {
+                numbers.append(number)
+                values.append(Array(repeating: [], count: buckets))
+            }
+            let time = local &- number &* SeasonalProfile.day
+            let bucket = min(buckets - 1, Int(time * Int64(buckets) / SeasonalProfile.day))
+            values[values.count - 1][bucket].append(sample.value)
+            fractions += Double(time) * Double(buckets) / Double(SeasonalProfile.day) - Double(bucket)
+        }
+        center = fractions / Double(samples.count)
+        weekdays = numbers.map(SeasonalProfile.weekday)
+        cells = values.map { $0.map { $0.isEmpty ? nil : Statistics.median($0) } }
+        overall = Statistics.median(samples.map(\.value))
+    }
+
+    /// The simplest season that no other one beats by `minimumGain`, and more with few days, on days it was not learned
+    /// from.
+    func choose(minimumGain: Double) -> Choice {
+        let plain = SeasonalProfile(
+            kinds: SeasonalProfile.oneKind, buckets: 1, center: 0.5, values: [overall], offset: offset)
+        let plainError = error(kinds: nil)
+        var best = Choice(season: .none, reason: "no season explains days it has not seen", gain: 0, profile: plain)
+        var bestError = plainError
+        let candidates: [(Season, [Int], Int, String)] = [
+            (.daily, SeasonalProfile.oneKind, 3, "a daily profile"),
+            (.weekly, SeasonalProfile.twoKinds, 7, "a profile of weekdays and weekends"),
+            (.weekly, SeasonalProfile.sevenKinds, 14, "a profile of each weekday"),
+        ]
+        for (season, kinds, days, name) in candidates where cells.count >= days {
+            let error = error(kinds: kinds)
+            // A wandering level repeats itself by chance in a few days.
+            guard error < (1 - minimumGain - 0.4 / Double(cells.count)) * bestError else { continue }
+            let gain = plainError > 0 ? 1 - error / plainError : 0
+            best = Choice(
+                season: season,
+                reason: "\(name) explains \(Int((gain * 100).rounded())) % of the spread on days it has not seen",
+                gain: max(0, min(1, gain)), profile: profile(kinds: kinds))
+            bestError = error
+        }
+        return best
+    }
+
+    /// Robust scale by time of day: a window of two hours, drawn half way towards the overall scale.
+    func spread(of residuals: [Double], overall scale: Double) -> SeasonalProfile {
+        let parts = 12
+        var groups = Array(repeating: [Double](), count: parts)
+        for (sample, residual) in zip(samples, residuals) {
+            let local = SeasonalProfile.local(sample.timestamp, offset)
+            let time = local &- SeasonalProfile.dayNumber(local) &* SeasonalProfile.day
+            groups[min(parts - 1, Int(time * Int64(parts) / SeasonalProfile.day))].append(residual)
+        }
+        let values = groups.map { group in
+            guard group.count >= Baseline.minimumPoints else { return scale }
+            let own = Statistics.robustScale(group, around: 0)
+            return ((own * own + scale * scale) / 2).squareRoot()
+        }
+        return SeasonalProfile(
+            kinds: SeasonalProfile.oneKind, buckets: parts, center: 0.5, values: values, offset: offset)
+    }
+
+    /// Median over the days of each kind, bucket by bucket; empty buckets take over from their neighbours.
+    private func profile(kinds: [Int]) -> SeasonalProfile {
+        let values = (0...(kinds.max() ?? 0)).flatMap { kind in
+            filled(
+                (0..<buckets).map { bucket in
+                    let known = cells.indices.compactMap { kinds[weekdays[$0]] == kind ? cells[$0][bucket] : nil }
+                    return known.isEmpty ? nil : Statistics.median(known)
+                })
+        }
+        return SeasonalProfile(kinds: kinds, buckets: buckets, center: center, values: values, offset: offset)
+    }
+
+    /// Mean of the median and the 80 % quantile over the days of a day's mean absolute residual, each day predicted from
+    /// the others.
+    ///
+    /// One bad day of a week does not count so, but the two days of a weekend do. Without kinds the prediction is one
+    /// level for all buckets.
+    private func error(kinds: [Int]?) -> Double {
+        var errors: [Double] = []
+        for (day, row) in cells.enumerated() {
+            let others = cells.indices.filter { other in
+                other != day && (kinds.map { $0[weekdays[other]] == $0[weekdays[day]] } ?? true)
+            }
+            let level = kinds == nil ? Statistics.median(others.flatMap { cells[$0].compactMap { $0 } }) : 0
+            let residuals = row.enumerated().compactMap { bucket, cell -> Double? in
+                guard let cell else { return nil }
+                let known = kinds == nil ? [level] : others.compactMap { cells[$0][bucket] }
+                return abs(cell - (known.isEmpty ? overall : Statistics.median(known)))
+            }
+            if !residuals.isEmpty { errors.append(residuals.reduce(0) { $0 + $1 / Double(residuals.count) }) }
+        }
+        errors.sort()
+        return (Statistics.quantile(sorted: errors, 0.5) + Statistics.quantile(sorted: errors, 0.8)) / 2
+    }
+
+    /// Fills gaps by interpolation around the clock.
+    private func filled(_ values: [Double?]) -> [Double] {
+        let known = values.indices.filter { values[$0] != nil }
+        guard let first = known.first, let last = known.last else { return values.map { _ in overall } }
+        var result = values.map { $0 ?? 0 }
+        let pairs = zip(known, known.dropFirst()).map { ($0, $1) } + [(last, first + values.count)]
+        for (from, to) in pairs where to - from > 1 {
+            let start = result[from]
+            let end = result[to % values.count]
+            for index in (from + 1)..<to {
+                let share = Double(index - from) / Double(to - from)
+                result[index % values.count] = start * (1 - share) + end * share
+            }
+        }
+        return result
+    }
+}

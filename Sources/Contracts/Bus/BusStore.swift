@@ -1,0 +1,236 @@
+/// The store with its semantic operations; each touches one partition and is atomic.
+///
+/// `RedisBus` implements it on Redis functions, ``ModelStore`` in memory; both answer the same to the same sequence.
+package protocol BusStore: Sendable {
+    /// Adds entries of a producer, each sequence at most once and in order.
+    func append(_ request: AppendRequest) async throws(BusError) -> AppendResult
+
+    /// Reads on from the reader's committed position, if the lease is held.
+    func read(_ request: ReadRequest) async throws(BusError) -> ReadResult
+
+    /// Applies changes under a lease.
+    func commit(_ transaction: Transaction) async throws(BusError) -> CommitResult
+
+    /// Applies changes that are guarded by their checks alone.
+    func transition(_ transaction: Transaction) async throws(BusError) -> CommitResult
+
+    /// Adds a link to an audit chain, if its head is still the one the link was made for.
+    func appendAudit(_ link: AuditAppend) async throws(BusError) -> CommitResult
+
+    /// Records a statement about a plan and decides the plan when that settles it.
+    func approve(_ request: ApproveRequest) async throws(BusError) -> ApproveResult
+
+    /// Takes a lease if its record is still the expected one; `nil` expects no record.
+    func takeLease(_ key: String, owner: String, expected: LeaseRecord?) async throws(BusError) -> LeaseTaken
+
+    /// Renews a lease; `false` when it belongs to somebody else.
+    func beatLease(_ proof: LeaseProof) async throws(BusError) -> Bool
+
+    /// Gives a lease back; without effect when it belongs to somebody else.
+    func releaseLease(_ proof: LeaseProof) async throws(BusError)
+
+    /// The record of a lease; `nil` when nobody ever held it.
+    func lease(_ key: String) async throws(BusError) -> LeaseRecord?
+
+    /// All fields of a hash; empty when the key does not exist.
+    func fields(_ key: String) async throws(BusError) -> [String: [UInt8]]
+
+    /// Entries after a position, oldest first, at most `limit`.
+    func entries(_ stream: String, after: EntryID, limit: Int) async throws(BusError) -> [StreamEntry]
+
+    /// Newest entries, newest first, at most `limit`.
+    func newestEntries(_ stream: String, limit: Int) async throws(BusError) -> [StreamEntry]
+
+    /// Members of a sorted set with scores at least `minimum`, highest score first, at most `limit`.
+    func ranked(_ key: String, minimum: Int64, limit: Int) async throws(BusError) -> [RankedMember]
+
+    /// Waits until one of the streams has an entry after the given position.
+    ///
+    /// - Returns: the streams that have, with the id of the first such entry; empty when the time ran out.
+    func awaitEntries(_ positions: [String: EntryID], timeout: Duration) async throws(BusError) -> [String: EntryID]
+}
+
+/// A member of a sorted set.
+package struct RankedMember: Sendable, Equatable {
+    /// Name.
+    package var member: String
+    /// Score.
+    package var score: Int64
+
+    package init(member: String, score: Int64) {
+        self.member = member
+        self.score = score
+    }
+}
+
+/// Entries of a producer, with what makes a repetition harmless.
+package struct AppendRequest: Sendable, Equatable {
+    /// Stream to add to.
+    package var stream: String
+    /// Hash of high-water marks in the same slot.
+    package var marks: String
+    /// Name of the producer, such as `metrics/memory_usage`.
+    package var producer: String
+    /// Incarnation of the producer; a smaller one than the stored is fenced.
+    package var epoch: Int64
+    /// Sequence that the producer believes to be the stored mark; `nil` for none.
+    package var previous: Int64?
+    /// Sequence of these entries, such as the end of their window in milliseconds; becomes the mark.
+    package var sequence: Int64
+    /// Entries in order; none moves the mark only.
+    package var entries: [[Field]]
+    /// Refused when the stream would grow past so many entries.
+    package var limit: Int
+
+    package init(
+        stream: String, marks: String, producer: String, epoch: Int64, previous: Int64?, sequence: Int64,
+        entries: [[Field]], limit: Int = 1_000_000
+    ) {
+        self.stream = stream
+        self.marks = marks
+        self.producer = producer
+        self.epoch = epoch
+        self.previous = previous
+        self.sequence = sequence
+        self.entries = entries
+        self.limit = limit
+    }
+}
+
+/// Answer to ``AppendRequest``.
+package enum AppendResult: Sendable, Equatable {
+    /// Added.
+    case appended([EntryID])
+    /// The mark is at or past this sequence already; nothing was added.
+    case duplicate
+    /// The mark is not where the producer believes; it has to go on from here, `nil`: from its beginning.
+    case gap(mark: Int64?)
+    /// A newer incarnation of the producer exists.
+    case fenced
+    /// The stream is at its limit.
+    case full
+}
+
+/// A reader's request for its next entries.
+package struct ReadRequest: Sendable, Equatable {
+    /// Lease that must be held.
+    package var lease: LeaseProof
+    /// Hash that holds the reader's positions.
+    package var stateKey: String
+    /// Stream to read.
+    package var stream: String
+    /// At most so many entries.
+    package var limit: Int
+
+    package init(lease: LeaseProof, stateKey: String, stream: String, limit: Int) {
+        self.lease = lease
+        self.stateKey = stateKey
+        self.stream = stream
+        self.limit = limit
+    }
+}
+
+/// Answer to ``ReadRequest``.
+package enum ReadResult: Sendable, Equatable {
+    /// Entries after the committed position.
+    case entries([StreamEntry], position: EntryID)
+    /// The lease belongs to somebody else.
+    case fenced
+}
+
+/// A verified statement about a plan, ready to be recorded.
+package struct ApproveRequest: Sendable, Equatable {
+    /// Key of the plan.
+    package var plan: String
+    /// The approval queue of its partition.
+    package var queue: String
+    /// Key of the plan in the queue.
+    package var hash: String
+    /// The person.
+    package var approver: String
+    /// `true` approves, `false` rejects.
+    package var approves: Bool
+    /// The signed statement as stored.
+    package var statement: [UInt8]
+    /// When, in Unix milliseconds; statements about an expired plan are refused.
+    package var now: Int64
+    /// Stream of decisions, and the entry to add when this statement settles the plan.
+    package var decisions: String
+    /// Entry for ``decisions``.
+    package var decision: [Field]
+    /// Link of the audit chain for this statement.
+    package var audit: AuditAppend
+
+    package init(
+        plan: String, queue: String, hash: String, approver: String, approves: Bool, statement: [UInt8], now: Int64,
+        decisions: String, decision: [Field], audit: AuditAppend
+    ) {
+        self.plan = plan
+        self.queue = queue
+        self.hash = hash
+        self.approver = approver
+        self.approves = approves
+        self.statement = statement
+        self.now = now
+        self.decisions = decisions
+        self.decision = decision
+        self.audit = audit
+    }
+}
+
+/// Answer to ``ApproveRequest``; `state` is the plan's state afterwards.
+package enum ApproveResult: Sendable, Equatable {
+    /// Recorded now.
+    case recorded(state: String)
+    /// The very same statement was recorded before.
+    case repeated(state: String)
+    /// The same person said something else before.
+    case contradicts(state: String)
+    /// The plan is no longer to be decided.
+    case decided(state: String)
+    /// The plan's time ran out.
+    case expired
+    /// There is no such plan.
+    case notFound
+    /// The audit chain moved on; read its head and try again.
+    case auditMoved
+}
+
+/// The next link of an audit chain and the head it is made for.
+package struct AuditAppend: Sendable, Equatable {
+    /// Stream of the chain.
+    package var stream: String
+    /// Hash with the fields `seq` and `hash` of the newest link.
+    package var head: String
+    /// Hash of the newest link that the entry continues; checked.
+    package var previousHash: String
+    /// Sequence of the entry.
+    package var sequence: Int64
+    /// Hash of the entry.
+    package var hash: String
+    /// The entry.
+    package var fields: [Field]
+
+    package init(
+        stream: String, head: String, previousHash: String, sequence: Int64, hash: String, fields: [Field]
+    ) {
+        self.stream = stream
+        self.head = head
+        self.previousHash = previousHash
+        self.sequence = sequence
+        self.hash = hash
+        self.fields = fields
+    }
+
+    /// The same as part of a transaction.
+    package var transaction: Transaction {
+        Transaction(
+            checks: [
+                .init(key: head, field: "hash", text: sequence == 1 ? nil : previousHash)
+            ],
+            changes: [
+                .append(stream: stream, fields: fields),
+                .set(key: head, fields: [Field("seq", "\(sequence)"), Field("hash", hash)]),
+            ])
+    }
+}

@@ -1,0 +1,61 @@
+/// Names of everything stored; each key of a partition carries its hash tag.
+package struct Keys: Sendable, Equatable {
+    /// First part of every key.
+    package var prefix: String
+
+    /// Makes names that begin with `prefix`, by default `sre:`.
+    package init(prefix: String = "sre:") { self.prefix = prefix }
+
+    /// Stream of a topic.
+    package func stream(_ topic: Topic, _ partition: Partition) -> String { key(partition, topic.rawValue) }
+
+    /// Lease of a role on a partition.
+    package func lease(_ role: String, _ partition: Partition) -> String { key(partition, "lease:\(role)") }
+
+    /// Lease of a singleton or a shard.
+    package func globalLease(_ role: String) -> String { global("lease:\(role)") }
+
+    /// Positions and snapshot of a role on a partition.
+    package func state(_ role: String, _ partition: Partition) -> String { key(partition, "state:\(role)") }
+
+    /// High-water marks of producers into a partition.
+    package func marks(_ partition: Partition) -> String { key(partition, "marks") }
+
+    /// Newest state of an incident.
+    package func incident(_ id: String, _ partition: Partition) -> String { key(partition, "incident:\(id)") }
+
+    /// Incidents by time of their newest change.
+    package func incidentIndex(_ partition: Partition) -> String { key(partition, "index:incidents") }
+
+    /// Newest state of an anomaly.
+    package func anomaly(_ id: String, _ partition: Partition) -> String { key(partition, "anomaly:\(id)") }
+
+    /// Anomalies by time of their start.
+    package func anomalyIndex(_ partition: Partition) -> String { key(partition, "index:anomalies") }
+
+    /// A plan with its state and its statements.
+    package func plan(_ hash: String, _ partition: Partition) -> String { key(partition, "plan:\(hash)") }
+
+    /// Plans by time of their creation.
+    package func planIndex(_ partition: Partition) -> String { key(partition, "index:plans") }
+
+    /// The approval queue: hashes of undecided plans by expiry.
+    package func approvalQueue(_ partition: Partition) -> String { key(partition, "queue:approvals") }
+
+    /// Plan that is being executed on a target.
+    package func activePlan(_ target: String, _ partition: Partition) -> String { key(partition, "active:\(target)") }
+
+    /// Sequence and hash of the newest audit entry.
+    package func auditHead(_ partition: Partition) -> String { key(partition, "audit-head") }
+
+    /// Learned baselines of a partition by series.
+    package func baselines(_ partition: Partition) -> String { key(partition, "baselines") }
+
+    /// Statistics of past executions of a partition by runbook.
+    package func trackRecord(_ partition: Partition) -> String { key(partition, "track-record") }
+
+    /// Key outside all partitions, in a slot of its own.
+    package func global(_ name: String) -> String { "\(prefix){g}:\(name)" }
+
+    private func key(_ partition: Partition, _ name: String) -> String { "\(prefix)\(partition.tag):\(name)" }
+}

@@ -1,0 +1,131 @@
+/// What will be done, exactly; immutable once proposed.
+package struct Plan: Sendable, Equatable {
+    /// Incident that the plan repairs.
+    package var incidentID: String
+    /// Revision of the incident that the plan was made for.
+    package var incidentRevision: Int64
+    /// Workload that the plan acts on.
+    package var target: Entity
+    /// Name of the runbook.
+    package var runbook: String
+    /// One line for a person.
+    package var title: String
+    /// Reasons for a person, in order.
+    package var why: [String]
+    /// When the plan was made.
+    package var created: Timestamp
+    /// Until when it may be approved and started.
+    package var expires: Timestamp
+    /// Assessed risk.
+    package var risk: RiskAssessment
+    /// Steps in order.
+    package var steps: [Step]
+    /// Steps in order that undo the plan when verification fails; may be empty.
+    package var rollback: [Step]
+    /// Condition that makes the repair a success.
+    package var verification: Verification
+    /// Distinct people who must approve; 0 for AUTO.
+    package var quorum: Int
+    /// SHA-256 of the policy that the plan was made under, lower-case hex.
+    package var policyHash: String
+    /// Identity that asked for the plan; never an approver of it.
+    package var requester: String
+
+    package init(
+        incidentID: String, incidentRevision: Int64, target: Entity, runbook: String, title: String, why: [String],
+        created: Timestamp, expires: Timestamp, risk: RiskAssessment, steps: [Step], rollback: [Step],
+        verification: Verification, quorum: Int, policyHash: String, requester: String
+    ) {
+        self.incidentID = incidentID
+        self.incidentRevision = incidentRevision
+        self.target = target
+        self.runbook = runbook
+        self.title = title
+        self.why = why
+        self.created = created
+        self.expires = expires
+        self.risk = risk
+        self.steps = steps
+        self.rollback = rollback
+        self.verification = verification
+        self.quorum = quorum
+        self.policyHash = policyHash
+        self.requester = requester
+    }
+}
+
+/// One step of a plan.
+package struct Step: Sendable, Equatable {
+    /// Position from 0.
+    package var index: Int
+    /// One line for a person.
+    package var description: String
+    /// What is done.
+    package var action: Action
+    /// Seconds until the step counts as failed, at least 1.
+    package var timeoutSeconds: Int
+
+    package init(index: Int, description: String, action: Action, timeoutSeconds: Int) {
+        self.index = index
+        self.description = description
+        self.action = action
+        self.timeoutSeconds = timeoutSeconds
+    }
+}
+
+/// A typed action with its parameters; everything that is applied is in here.
+package struct Action: Sendable, Equatable {
+    /// Type from the closed catalogue.
+    package var type: ActionType
+    /// Parameters by name; which ones a type takes is fixed by its target.
+    package var parameters: [String: String]
+
+    package init(type: ActionType, parameters: [String: String] = [:]) {
+        self.type = type
+        self.parameters = parameters
+    }
+}
+
+/// The closed catalogue of actions.
+package enum ActionType: String, Sendable, CaseIterable {
+    case rolloutRestart = "kubernetes.rollout-restart"
+    case scale = "kubernetes.scale"
+    case rollbackRevision = "kubernetes.rollback"
+    case runCommand = "command.run"
+    case manual = "manual.step"
+}
+
+/// The condition that makes a repair a success.
+package struct Verification: Sendable, Equatable {
+    /// Series that is read again.
+    package var series: SeriesID
+    /// Smallest good value; `nil` when the side is open.
+    package var lower: Double?
+    /// Largest good value; `nil` when the side is open.
+    package var upper: Double?
+    /// Consecutive good scrapes that are needed, at least 1.
+    package var scrapes: Int
+    /// Seconds between two scrapes.
+    package var intervalSeconds: Int
+    /// Seconds after the last step until verification fails.
+    package var timeoutSeconds: Int
+
+    package init(
+        series: SeriesID, lower: Double?, upper: Double?, scrapes: Int, intervalSeconds: Int, timeoutSeconds: Int
+    ) {
+        self.series = series
+        self.lower = lower
+        self.upper = upper
+        self.scrapes = scrapes
+        self.intervalSeconds = intervalSeconds
+        self.timeoutSeconds = timeoutSeconds
+    }
+
+    /// Whether a value is good; a value that is not finite never is.
+    package func accepts(_ value: Double) -> Bool {
+        guard value.isFinite else { return false }
+        if let lower, value < lower { return false }
+        if let upper, value > upper { return false }
+        return true
+    }
+}

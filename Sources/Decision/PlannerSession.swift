@@ -1,0 +1,264 @@
+import Authority
+import Bus
+import Model
+import WireFormat
+
+/// Plans for the incidents of one partition, and their expiry.
+package struct PlannerSession: PartitionSession {
+    /// Name of the role in leases and states.
+    package static let role = "planner"
+    /// Streams that are read.
+    package static let inputs: [Topic] = [.incidents, .outcomes]
+
+    /// What a planner needs besides the store.
+    package struct Context: Sendable {
+        /// The plan maker with the policy and the catalogue in force.
+        package var maker: @Sendable () -> PlanMaker
+        /// Signs them.
+        package var signer: any Signer
+        /// Hashes them.
+        package var digest: any Digest
+        /// Wall clock.
+        package var now: @Sendable () -> Timestamp
+
+        package init(
+            maker: @escaping @Sendable () -> PlanMaker, signer: any Signer, digest: any Digest,
+            now: @escaping @Sendable () -> Timestamp
+        ) {
+            self.maker = maker
+            self.signer = signer
+            self.digest = digest
+            self.now = now
+        }
+    }
+
+    private struct Known {
+        var incident: String
+        var target: String
+        var runbook: String
+        var state: PlanState
+        var expires: Int64
+        var changed: Int64
+    }
+
+    private let partition: Partition
+    private let context: Context
+    private let store: any BusStore
+    private let keys: Keys
+    private let audit: AuditChain
+    private var plans: [String: Known] = [:]
+    private var track: [String: TrackRecord] = [:]
+
+    package init(partition: Partition, context: Context, store: any BusStore, keys: Keys) {
+        self.partition = partition
+        self.context = context
+        self.store = store
+        self.keys = keys
+        self.audit = AuditChain(keys: keys, digest: context.digest)
+    }
+
+    package mutating func restore(_ snapshot: [UInt8]?) async throws {
+        let since = context.now().rawValue - 86_400_000
+        for member in try await store.ranked(keys.planIndex(partition), minimum: since, limit: 10_000) {
+            let fields = try await store.fields(keys.plan(member.member, partition))
+            guard let record = try? PlanRecord(hash: member.member, fields: fields), let plan = try? record.plan()
+            else { continue }
+            plans[member.member] = Known(
+                incident: plan.incidentID, target: "\(plan.target)", runbook: plan.runbook, state: record.state,
+                expires: plan.expires.rawValue, changed: record.progress?.time.rawValue ?? plan.created.rawValue)
+        }
+        for (name, value) in try await store.fields(keys.trackRecord(partition)) {
+            guard let colon = name.lastIndex(of: ":"), let count = Int(String(decoding: value, as: UTF8.self)) else {
+                continue
+            }
+            let runbook = String(name[..<colon])
+            if name.hasSuffix(":succeeded") { track[runbook, default: .init()].succeeded = count }
+            if name.hasSuffix(":failed") { track[runbook, default: .init()].failed = count }
+        }
+    }
+
+    package func snapshot() throws -> [UInt8]? { nil }
+
+    package mutating func replay(_ entry: StreamEntry, topic: Topic) async throws {}
+
+    package mutating func process(_ entry: StreamEntry, topic: Topic) async throws -> Transaction {
+        do {
+            let envelope = try Envelope(entry)
+            if topic == .outcomes { return try learn(from: try envelope.decode()) }
+            let incident: Incident = try envelope.decode()
+            return incident.status == .resolved
+                ? try await withdraw(incident, envelope.traceparent) : try await plan(incident, envelope.traceparent)
+        } catch let error as WireError {
+            throw UnreadableEntry("\(error)")
+        }
+    }
+
+    // MARK: Incidents
+
+    private mutating func plan(_ incident: Incident, _ trace: TraceContext) async throws -> Transaction {
+        try await refresh(incident.id)
+        let own = plans.values.filter { $0.incident == incident.id }
+        // A plan that is alive, or that a person stopped, or whose outcome a person must look at, stands.
+        let standing: Set<PlanState> = [.rejected, .needsHuman, .failed, .manual]
+        guard !own.contains(where: { !$0.state.isTerminal || standing.contains($0.state) }) else {
+            return Transaction()
+        }
+        let tried = Set(own.filter { $0.state == .rolledBack || $0.state == .succeeded }.map(\.runbook))
+        let now = context.now()
+        let target = incident.suspects.first.map { "\($0.entity)" } ?? ""
+        let recent = plans.values.count {
+            $0.target == target && now.rawValue - $0.changed < 3_600_000
+                && [.succeeded, .rolledBack, .failed, .needsHuman].contains($0.state)
+        }
+        let track = track
+        guard
+            let proposal = context.maker().propose(
+                for: incident, tried: tried, track: { track[$0] ?? TrackRecord() }, recentExecutions: recent, now: now)
+        else { return Transaction() }
+        return try await transaction(proposing: proposal, trace)
+    }
+
+    private mutating func transaction(
+        proposing proposal: PlanMaker.Proposal, _ trace: TraceContext
+    ) async throws -> Transaction {
+        let plan = proposal.plan
+        let identity = try PlanIdentity(plan, digest: context.digest)
+        let signature = try context.signer.sign(Array(identity.hash.utf8))
+        let key = keys.plan(identity.hash, partition)
+        let child = trace.child(identity.hash)
+        var transaction = Transaction(
+            checks: [.init(key: key, field: "state", value: nil)],
+            changes: [
+                .set(
+                    key: key,
+                    fields: PlanRecord.fields(
+                        identity, plan: plan, state: proposal.state, plannerSignature: signature,
+                        reason: proposal.reason, traceparent: child)),
+                .rank(key: keys.planIndex(partition), member: identity.hash, score: plan.created.rawValue),
+            ])
+        let notes = [
+            Field("plan", identity.id), Field("hash", identity.hash), Field("state", proposal.state.rawValue),
+            Field("risk", "\(plan.risk.score) \(plan.risk.band.rawValue)"), Field("title", plan.title),
+        ]
+        let envelope = try Envelope(
+            plan, id: identity.hash, source: "sre-planner", time: plan.created, trace: child, notes: notes)
+        transaction.changes.append(.append(stream: keys.stream(.plans, partition), fields: envelope.fields))
+        switch proposal.state {
+        case .autoReady:
+            let decision = Decision(
+                planID: identity.id, planHash: identity.hash, state: .autoReady, actor: "policy", time: plan.created,
+                reason: proposal.reason)
+            transaction.changes.append(try decisionEntry(decision, child))
+        default:
+            transaction.changes.append(
+                .rank(key: keys.approvalQueue(partition), member: identity.hash, score: plan.expires.rawValue))
+        }
+        try await transaction.merge(
+            link(
+                "plan.proposed", identity.hash,
+                [
+                    "plan": identity.id, "state": proposal.state.rawValue, "incident": plan.incidentID,
+                    "risk": "\(plan.risk.score)", "reason": proposal.reason,
+                ], child))
+        plans[identity.hash] = Known(
+            incident: plan.incidentID, target: "\(plan.target)", runbook: plan.runbook, state: proposal.state,
+            expires: plan.expires.rawValue, changed: plan.created.rawValue)
+        return transaction
+    }
+
+    private mutating func withdraw(_ incident: Incident, _ trace: TraceContext) async throws -> Transaction {
+        try await refresh(incident.id)
+        let open: Set<PlanState> = [.awaiting, .manual]
+        guard let hash = plans.first(where: { $0.value.incident == incident.id && open.contains($0.value.state) })?.key
+        else { return Transaction() }
+        return try await end(hash, as: .superseded, reason: "the incident is over", trace)
+    }
+
+    // MARK: Time
+
+    package mutating func elapse() async throws -> Transaction {
+        let now = context.now().rawValue
+        let open: Set<PlanState> = [.awaiting, .manual]
+        guard let hash = plans.first(where: { open.contains($0.value.state) && $0.value.expires <= now })?.key else {
+            return Transaction()
+        }
+        try await refresh(hash: hash)
+        guard let plan = plans[hash], open.contains(plan.state) else { return Transaction() }
+        return try await end(hash, as: .expired, reason: "nobody decided in time", TraceContext(seed: plan.incident))
+    }
+
+    private mutating func end(
+        _ hash: String, as state: PlanState, reason: String, _ trace: TraceContext
+    ) async throws -> Transaction {
+        let key = keys.plan(hash, partition)
+        let fields = try await store.fields(key)
+        let record = try PlanRecord(hash: hash, fields: fields)
+        var transaction = Transaction(
+            checks: [.init(key: key, field: "version", text: "\(record.version)")],
+            changes: [
+                .set(
+                    key: key,
+                    fields: [
+                        Field("state", state.rawValue), Field("version", "\(record.version + 1)"),
+                        Field("reason", reason),
+                    ]),
+                .unrank(key: keys.approvalQueue(partition), member: hash),
+            ])
+        let decision = Decision(
+            planID: record.id, planHash: hash, state: state, actor: "sre-planner", time: context.now(), reason: reason)
+        transaction.changes.append(try decisionEntry(decision, trace))
+        try await transaction.merge(
+            link("plan.\(state.rawValue.lowercased())", hash, ["plan": record.id, "reason": reason], trace))
+        plans[hash]?.state = state
+        return transaction
+    }
+
+    // MARK: Outcomes
+
+    private mutating func learn(from outcome: Outcome) throws -> Transaction {
+        plans[outcome.planHash]?.state = outcome.state
+        plans[outcome.planHash]?.changed = outcome.time.rawValue
+        guard outcome.state.isTerminal, outcome.state != .stale else { return Transaction() }
+        let isSuccess = outcome.state == .succeeded
+        if isSuccess {
+            track[outcome.runbook, default: .init()].succeeded += 1
+        } else {
+            track[outcome.runbook, default: .init()].failed += 1
+        }
+        return Transaction(changes: [
+            .increment(
+                key: keys.trackRecord(partition), field: "\(outcome.runbook):\(isSuccess ? "succeeded" : "failed")",
+                by: 1)
+        ])
+    }
+
+    // MARK: Store
+
+    private mutating func refresh(_ incident: String) async throws {
+        for (hash, plan) in plans where plan.incident == incident && !plan.state.isTerminal {
+            try await refresh(hash: hash)
+        }
+    }
+
+    private mutating func refresh(hash: String) async throws {
+        let fields = try await store.fields(keys.plan(hash, partition))
+        if let record = try? PlanRecord(hash: hash, fields: fields) { plans[hash]?.state = record.state }
+    }
+
+    private func decisionEntry(_ decision: Decision, _ trace: TraceContext) throws -> Transaction.Change {
+        let envelope = try Envelope(
+            decision, id: "\(decision.planHash)-\(decision.state.rawValue)", source: "sre-planner",
+            time: decision.time, trace: trace,
+            notes: [Field("plan", decision.planID), Field("state", decision.state.rawValue)])
+        return .append(stream: keys.stream(.decisions, partition), fields: envelope.fields)
+    }
+
+    private func link(
+        _ action: String, _ hash: String, _ detail: [String: String], _ trace: TraceContext
+    ) async throws -> Transaction {
+        try await audit.next(
+            in: partition, store: store, time: context.now(), actor: "sre-planner", action: action, subject: hash,
+            detail: detail, trace: trace
+        ).transaction
+    }
+}

@@ -1,0 +1,70 @@
+import Model
+
+/// What a metric tells about a workload; drives cause ranking and severity.
+package enum MetricRole: String, Sendable, CaseIterable {
+    case traffic, errors, latency, cpu, memory, disk, network, saturation, restarts, availability, other
+}
+
+/// One line of the metrics map: what is asked, and what the answer means.
+package struct MetricDefinition: Sendable, Equatable {
+    /// Which labels of a series name the workload it is about.
+    package struct EntityRule: Sendable, Equatable {
+        /// Kind of workload, such as `Deployment`.
+        package var kind: String
+        /// Labels tried in order for the name.
+        package var nameLabels: [String]
+        /// Label of the namespace.
+        package var namespaceLabel: String
+
+        package init(kind: String, nameLabels: [String], namespaceLabel: String) {
+            self.kind = kind
+            self.nameLabels = nameLabels
+            self.namespaceLabel = namespaceLabel
+        }
+    }
+
+    /// Name, unique in the map.
+    package var name: String
+    /// PromQL; each series of its result is watched.
+    package var query: String
+    /// Unit of the values.
+    package var unit: String
+    /// Side on which a departure is bad.
+    package var direction: Direction
+    /// What the metric tells about a workload.
+    package var role: MetricRole
+    /// Limit in the unit of the metric, for the time to breach.
+    package var limit: Double?
+    /// Departures smaller than this (absolute, in the unit) are never anomalies; default 0.
+    package var minimumDeviation: Double
+    /// Departures smaller than this share of the expected value are never anomalies; default 0.05.
+    package var minimumRelativeDeviation: Double
+    /// Which workload a series is about.
+    package var entity: EntityRule
+
+    package init(
+        name: String, query: String, unit: String, direction: Direction, role: MetricRole, limit: Double? = nil,
+        minimumDeviation: Double = 0, minimumRelativeDeviation: Double = 0.05, entity: EntityRule
+    ) {
+        self.name = name
+        self.query = query
+        self.unit = unit
+        self.direction = direction
+        self.role = role
+        self.limit = limit
+        self.minimumDeviation = minimumDeviation
+        self.minimumRelativeDeviation = minimumRelativeDeviation
+        self.entity = entity
+    }
+
+    /// The workload that a series with these labels is about.
+    ///
+    /// Off Kubernetes a series carries no namespace; it then belongs to `defaultNamespace`.
+    package func entity(labels: [String: String], cluster: String, defaultNamespace: String) -> Entity {
+        let name = entity.nameLabels.lazy.compactMap { labels[$0] }.first { !$0.isEmpty }
+        let namespace = labels[entity.namespaceLabel].flatMap { $0.isEmpty ? nil : $0 }
+        return Entity(
+            cluster: cluster, namespace: namespace ?? defaultNamespace, kind: entity.kind,
+            name: name ?? labels["job"] ?? labels["instance"] ?? self.name)
+    }
+}

@@ -1,0 +1,70 @@
+import Analyzer
+import Authority
+import Decision
+import Diagnosis
+import Foundation
+import Model
+import Perception
+import Settings
+import Signatures
+import TimeSeries
+
+/// Everything that was read at the start, checked as a whole.
+package struct LoadedConfiguration: Sendable {
+    /// Scalars.
+    package var settings: Settings
+    /// Metrics map.
+    package var metrics: [MetricDefinition]
+    /// Runbook catalogue.
+    package var runbooks: [Runbook]
+    /// Policy in force.
+    package var policy: Policy
+    /// Environment over the `.env` file.
+    package var environment: [String: String]
+
+    /// Reads the main file and all files it names.
+    ///
+    /// - Throws: `SettingsError` with file, line, key and the valid values.
+    package init(file: String) throws(SettingsError) {
+        environment = try DotEnv.environment(file: ".env")
+        settings = try Settings(file: file, environment: environment)
+        metrics = try MetricsMap.read(YAMLDocument(file: settings.metricsFile))
+        runbooks = try RunbookCatalogue.read(folder: settings.runbooksFolder)
+        policy = try PolicyFile.read(YAMLDocument(file: settings.policyFile), digest: SHA256Digest())
+        policy.manualFrom = settings.risk.approvalThreshold
+    }
+
+    /// Makes plans under this configuration.
+    package var planMaker: PlanMaker {
+        PlanMaker(
+            runbooks: runbooks, policy: policy, autoRemediationEnabled: settings.risk.autoRemediationEnabled)
+    }
+
+    /// Checks plans and statements under this configuration.
+    package var verifier: Verifier {
+        Verifier(
+            policy: policy, cluster: settings.cluster,
+            autoRemediationEnabled: settings.risk.autoRemediationEnabled, digest: SHA256Digest(),
+            signatures: Ed25519Verifier())
+    }
+
+    /// What the analyzer needs to know.
+    package var analysis: AnalyzerConfiguration {
+        let analysis = settings.analysis
+        return AnalyzerConfiguration(
+            metrics: metrics.map { metric in
+                WatchedMetric(
+                    name: metric.name, role: SignalRole(rawValue: metric.role.rawValue) ?? .other,
+                    detector: DetectorConfiguration(
+                        threshold: analysis.threshold,
+                        direction: AlarmDirection(rawValue: metric.direction.rawValue) ?? .both,
+                        minimumDeviation: metric.minimumDeviation,
+                        minimumRelativeDeviation: metric.minimumRelativeDeviation, consecutive: analysis.openAfter,
+                        clearAfter: analysis.closeAfter))
+            },
+            forecast: BreachForecastConfiguration(horizonSeconds: analysis.horizonHours * 3_600),
+            baseline: BaselineConfiguration(
+                minimumDays: analysis.minimumDays, utcOffsetSeconds: Int64(analysis.utcOffsetSeconds)),
+            learningDays: analysis.learningDays, relearnHours: analysis.relearnHours)
+    }
+}

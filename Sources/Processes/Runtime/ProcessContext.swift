@@ -1,0 +1,134 @@
+import AsyncHTTPClient
+import Bus
+import Foundation
+import Logging
+import Model
+import NIOCore
+import Prometheus
+import RedisBus
+import RedisClient
+import Settings
+import Signatures
+import Synchronization
+import Telemetry
+
+/// What every process is made of.
+package final class ProcessContext: Sendable {
+    /// Name of the executable.
+    package let name: String
+    /// Unique id of this incarnation.
+    package let incarnation: String
+    package let logger: Logger
+    package let metrics = MetricsRegistry()
+    package let redis: RedisClient
+    package let store: RedisBus
+    package let keys: Keys
+    package let http: HTTPClient
+    private let loaded: Mutex<LoadedConfiguration>
+    private let checks = Mutex<[(name: String, check: @Sendable () async -> String?)]>([])
+
+    init(name: String, configuration: LoadedConfiguration, logger: Logger) throws(RedisError) {
+        self.name = name
+        self.incarnation = "\(name)-\(UUID().uuidString.lowercased())"
+        self.logger = logger
+        self.loaded = Mutex(configuration)
+        var redis = try RedisConfiguration(url: configuration.settings.redis.url)
+        redis.clientName = name
+        self.redis = RedisClient(configuration: redis, logger: logger)
+        self.store = RedisBus(client: self.redis, logger: logger)
+        self.keys = Keys(prefix: configuration.settings.redis.prefix)
+        var settings = HTTPClient.Configuration()
+        settings.timeout.connect = .seconds(5)
+        self.http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
+    }
+
+    /// The configuration in force.
+    package var configuration: LoadedConfiguration { loaded.withLock { $0 } }
+
+    /// Scalars in force.
+    package var settings: Settings { configuration.settings }
+
+    func replace(_ configuration: LoadedConfiguration) { loaded.withLock { $0 = configuration } }
+
+    /// Number of partitions.
+    package var partitions: Int { settings.redis.partitions }
+
+    /// Lease of a partition or shard.
+    package var timing: LeaseTiming {
+        let seconds = settings.redis.leaseSeconds
+        return LeaseTiming(
+            lease: .milliseconds(Int(seconds * 1_000)), renewDeadline: .milliseconds(Int(seconds * 660)),
+            retry: .milliseconds(Int(seconds * 160)))
+    }
+
+    /// Wall clock.
+    package static let now: @Sendable () -> Timestamp = {
+        Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
+    }
+
+    /// Makes the unique id of a contender.
+    package var newOwner: @Sendable () -> String {
+        let name = name
+        return { "\(name)-\(UUID().uuidString.lowercased())" }
+    }
+
+    /// Adds to what `/readyz` checks; the closure returns what is wrong, or `nil`.
+    package func addReadiness(_ name: String, _ check: @escaping @Sendable () async -> String?) {
+        checks.withLock { $0.append((name, check)) }
+    }
+
+    /// What is not ready, by name.
+    package func problems() async -> [String: String] {
+        var problems: [String: String] = [:]
+        do {
+            try await store.probe()
+        } catch {
+            problems["redis"] = "\(error)"
+        }
+        for (name, check) in checks.withLock({ $0 }) {
+            if let problem = await check() { problems[name] = problem }
+        }
+        return problems
+    }
+
+    /// Prometheus as configured, with its readiness check.
+    package func prometheus() -> PrometheusClient {
+        let settings = settings.prometheus
+        let token = settings.bearerTokenFile.flatMap { FileManager.default.contents(atPath: $0) }
+            .map { String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines) }
+        let client = PrometheusClient(
+            url: settings.url, http: http, bearerToken: token, timeoutSeconds: Int64(settings.timeoutSeconds))
+        addReadiness("prometheus") { await client.isReady() ? nil : "\(settings.url) does not answer" }
+        return client
+    }
+
+    /// Turns what the bus has to tell into logs and metrics.
+    package var busObserver: BusObserver {
+        { [logger, metrics] event in
+            switch event {
+            case .leaseTaken(let key, let token):
+                logger.info("took a lease", metadata: ["lease": "\(key)", "token": "\(token)"])
+                metrics.count("sre_leases_taken_total", help: "Leases taken.")
+            case .leaseLost(let key):
+                logger.warning("lost a lease; its work was stopped", metadata: ["lease": "\(key)"])
+                metrics.count("sre_leases_lost_total", help: "Leases lost while work went on.")
+            case .leaseReleased(let key): logger.info("gave a lease back", metadata: ["lease": "\(key)"])
+            case .storeUnavailable(let key, let reason):
+                logger.debug("the store did not answer", metadata: ["lease": "\(key)", "reason": "\(reason)"])
+                metrics.count("sre_store_errors_total", help: "Operations without an answer of the store.")
+            case .committed(_, let entries):
+                metrics.count("sre_entries_processed_total", by: Double(entries), help: "Entries processed.")
+            case .setAside(let stream, let entry, let reason):
+                logger.error(
+                    "an entry cannot be read and was set aside",
+                    metadata: ["stream": "\(stream)", "entry": "\(entry)", "reason": "\(reason)"])
+                metrics.count("sre_entries_set_aside_total", help: "Entries moved to a dead-letter stream.")
+            case .sessionFailed(let key, let reason):
+                logger.warning(
+                    "work on a partition ended with an error and is taken up again",
+                    metadata: ["lease": "\(key)", "reason": "\(reason)"])
+                metrics.count("sre_sessions_failed_total", help: "Sessions that ended with an error.")
+            }
+        }
+    }
+}

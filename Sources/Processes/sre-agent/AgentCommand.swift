@@ -1,0 +1,10 @@
+import ArgumentParser
+import Runtime
+
+/// Runs the whole agent on one machine.
+@main
+struct AgentCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sre-agent", abstract: "Runs the whole agent on one machine.", version: ProductVersion.current,
+        subcommands: [UpCommand.self, DownCommand.self, StatusCommand.self, AuditCommand.self, DemoCommand.self])
+}

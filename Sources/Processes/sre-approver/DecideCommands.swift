@@ -1,0 +1,166 @@
+import ArgumentParser
+import Authority
+import Bus
+import Decision
+import Foundation
+import Model
+import Runtime
+import Settings
+import Signatures
+
+/// Options of a signer.
+struct SignerOptions: ParsableArguments {
+    @Option(help: "Key file; default $SRE_APPROVER_KEY or ~/.config/sre-agent/approver.key.")
+    var key: String?
+
+    @Option(help: "Name of the approver in the policy; default: the one that the key belongs to.")
+    var approver: String?
+
+    @Flag(help: "Do not ask before signing.")
+    var yes = false
+
+    var path: String {
+        key ?? ProcessInfo.processInfo.environment["SRE_APPROVER_KEY"]
+            ?? NSHomeDirectory() + "/.config/sre-agent/approver.key"
+    }
+}
+
+/// Signs and hands in a decision.
+enum DecisionFlow {
+    static func run(
+        _ verdict: Verdict, plan id: String, comment: String, _ options: DeskOptions, _ signing: SignerOptions
+    ) async throws {
+        try await Desk.with(options) { desk in
+            let (filed, plan) = try await desk.genuine(id)
+            let now = ProcessContext.now()
+            if options.output == .text { print(PlanRendering().text(filed.record, plan, now: now) + "\n") }
+            let publicKey = try KeyFile.publicKey(at: signing.path)
+            let people = desk.configuration.policy.approvers.filter { $0.keys.contains(publicKey) }
+            guard let person = people.first(where: { signing.approver == nil || $0.name == signing.approver }) else {
+                throw Failure(
+                    "the policy lists the key \(Data(publicKey).base64EncodedString()) for "
+                        + (people.isEmpty ? "nobody" : people.map(\.name).joined(separator: ", ")))
+            }
+            try confirm(verdict, filed.record.id, person.name, signing)
+            let signer = try KeyFile.open(at: signing.path) { try Passphrase.ask("Passphrase of \(signing.path): ") }
+            let maker = StatementMaker(
+                cluster: desk.configuration.settings.cluster, policyHash: desk.configuration.policy.hash,
+                digest: SHA256Digest())
+            let (signed, statement) = try maker.make(
+                verdict, about: filed.record, plan: plan, approver: person.name, role: Verifier.approverRole,
+                comment: comment, nonce: Nonce.random(), signer: signer, now: now)
+            do {
+                _ = try desk.configuration.verifier.statement(signed, about: plan, hash: filed.record.hash, now: now)
+            } catch {
+                throw Failure("the statement would be refused: \(error)")
+            }
+            let result = try await desk.desk.submit(signed, statement, about: filed)
+            try report(result, filed.record.id, verdict, options.output)
+        }
+    }
+
+    private static func confirm(
+        _ verdict: Verdict, _ id: String, _ name: String, _ signing: SignerOptions
+    ) throws {
+        guard !signing.yes else { return }
+        guard isatty(STDIN_FILENO) == 1 else {
+            throw Failure("not a terminal: add --yes to sign without being asked")
+        }
+        FileHandle.standardError.write(Data("\(verdict.rawValue) \(id) as \(name)? [y/N] ".utf8))
+        guard readLine()?.lowercased() == "y" else { throw Failure("nothing was signed") }
+    }
+
+    private static func report(
+        _ result: ApproveResult, _ id: String, _ verdict: Verdict, _ output: OutputFormat
+    ) throws {
+        let state: String
+        let text: String
+        switch result {
+        case .recorded(let now):
+            state = now
+            text = "\(id): your \(verdict == .approve ? "approval" : "rejection") is recorded; the plan is \(now)"
+        case .repeated(let now):
+            state = now
+            text = "\(id): this very statement was recorded before; the plan is \(now)"
+        case .contradicts(let now): throw Failure("\(id): you said something else before; the plan is \(now)", code: 2)
+        case .decided(let now): throw Failure("\(id): the plan is \(now) and no longer to be decided", code: 2)
+        case .expired: throw Failure("\(id): the plan has expired", code: 2)
+        case .notFound: throw Failure("\(id): the plan is gone", code: 2)
+        case .auditMoved: throw Failure("\(id): the audit chain is too busy; try again", code: 3)
+        }
+        if output == .json { try printJSON(["plan": id, "state": state]) } else { print(text) }
+    }
+}
+
+/// Approves a plan.
+struct ApproveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "approve", abstract: "Sign an approval of a plan.")
+
+    @OptionGroup var options: DeskOptions
+    @OptionGroup var signing: SignerOptions
+
+    @Option(help: "Comment for the audit.")
+    var comment = ""
+
+    @Argument(help: "Id of the plan, or its beginning.")
+    var plan: String
+
+    func run() async throws {
+        try await DecisionFlow.run(.approve, plan: plan, comment: comment, options, signing)
+    }
+}
+
+/// Rejects a plan.
+struct RejectCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "reject", abstract: "Sign a rejection of a plan.")
+
+    @OptionGroup var options: DeskOptions
+    @OptionGroup var signing: SignerOptions
+
+    @Option(help: "Why.")
+    var reason: String
+
+    @Argument(help: "Id of the plan, or its beginning.")
+    var plan: String
+
+    func run() async throws {
+        try await DecisionFlow.run(.reject, plan: plan, comment: reason, options, signing)
+    }
+}
+
+/// Makes a key.
+struct KeygenCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "keygen", abstract: "Make a key and print its public half for the policy.")
+
+    @Option(help: "File to write; default ~/.config/sre-agent/approver.key.")
+    var out: String?
+
+    @Flag(help: "Key of a service: no passphrase, protected by the file's mode alone.")
+    var service = false
+
+    func run() throws {
+        let path = out ?? NSHomeDirectory() + "/.config/sre-agent/approver.key"
+        let folder = (path as NSString).deletingLastPathComponent
+        if !folder.isEmpty {
+            try FileManager.default.createDirectory(
+                atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        }
+        let passphrase = service ? "" : try Passphrase.choose()
+        let signer = Ed25519Signer()
+        try KeyFile.create(signer, at: path, passphrase: passphrase)
+        FileHandle.standardError.write(Data("wrote \(path); the policy needs this public key:\n".utf8))
+        print(Data(signer.publicKey).base64EncodedString())
+    }
+}
+
+/// Random hex digits.
+enum Nonce {
+    static func random() -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<4).map { _ in
+            let digits = String(UInt32.random(in: .min ... .max, using: &generator), radix: 16)
+            return String(repeating: "0", count: 8 - digits.count) + digits
+        }.joined()
+    }
+}

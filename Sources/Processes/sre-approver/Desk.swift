@@ -1,0 +1,104 @@
+import ArgumentParser
+import Authority
+import Bus
+import Decision
+import Foundation
+import Logging
+import Model
+import RedisBus
+import RedisClient
+import Runtime
+import Settings
+import Signatures
+
+/// How results are printed.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+    case text, json
+}
+
+/// Options of every subcommand that talks to the bus.
+struct DeskOptions: ParsableArguments {
+    @Option(name: .shortAndLong, help: "Configuration file.")
+    var config = "config/config.yaml"
+
+    @Option(name: .shortAndLong, help: "How to print: text or json.")
+    var output = OutputFormat.text
+}
+
+/// A connection to the bus with what approving needs.
+struct Desk: Sendable {
+    let configuration: LoadedConfiguration
+    let store: RedisBus
+    let keys: Keys
+    let desk: ApprovalDesk
+
+    /// Connects, runs `body` and disconnects.
+    static func with(_ options: DeskOptions, _ body: @escaping @Sendable (Desk) async throws -> Void) async throws {
+        let configuration: LoadedConfiguration
+        do {
+            configuration = try LoadedConfiguration(file: options.config)
+        } catch {
+            throw Failure("\(error)", code: ProcessRunner.badConfiguration)
+        }
+        var quiet = Logger(label: "sre-approver")
+        quiet.logLevel = .critical
+        var redis = try RedisConfiguration(url: configuration.settings.redis.url)
+        redis.clientName = "sre-approver"
+        let client = RedisClient(configuration: redis, logger: quiet)
+        let store = RedisBus(client: client, logger: quiet)
+        let keys = Keys(prefix: configuration.settings.redis.prefix)
+        let desk = Desk(
+            configuration: configuration, store: store, keys: keys,
+            desk: ApprovalDesk(
+                store: store, keys: keys, partitions: configuration.settings.redis.partitions,
+                digest: SHA256Digest(), now: ProcessContext.now))
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                await client.run()
+                return false
+            }
+            group.addTask {
+                try await body(desk)
+                return true
+            }
+            defer { group.cancelAll() }
+            do {
+                while let isDone = try await group.next() { if isDone { break } }
+            } catch let error as BusError {
+                throw Failure("\(error)")
+            } catch let error as PlanLookupError {
+                throw Failure("\(error)")
+            }
+        }
+    }
+
+    /// A plan that was found and checked: bytes, hash, planner's signature.
+    func genuine(_ id: String) async throws -> (filed: FiledPlan, plan: Plan) {
+        let filed = try await desk.find(id)
+        do {
+            return (filed, try configuration.verifier.genuine(filed.record))
+        } catch {
+            throw Failure("\(filed.record.id) is not genuine and must not be approved: \(error)")
+        }
+    }
+}
+
+/// Ends the command with a message on standard error.
+struct Failure: Error, CustomStringConvertible, CustomNSError {
+    var description: String
+    var code: Int32
+
+    init(_ description: String, code: Int32 = 1) {
+        self.description = description
+        self.code = code
+    }
+
+    var errorUserInfo: [String: Any] { [NSLocalizedDescriptionKey: description] }
+}
+
+/// Prints a value as JSON.
+func printJSON(_ value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}

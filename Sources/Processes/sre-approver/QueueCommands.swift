@@ -1,0 +1,119 @@
+import ArgumentParser
+import Authority
+import Decision
+import Foundation
+import Model
+import Runtime
+
+/// One line of the queue, for scripts.
+struct QueueRow: Encodable {
+    var id: String
+    var hash: String
+    var state: String
+    var title: String
+    var target: String
+    var risk: Double
+    var band: String
+    var created: String
+    var expires: String
+    var approvals: Int
+    var quorum: Int
+
+    init?(_ filed: FiledPlan) {
+        guard let plan = try? filed.record.plan() else { return nil }
+        id = filed.record.id
+        hash = filed.record.hash
+        state = filed.record.state.rawValue
+        title = plan.title
+        target = "\(plan.target)"
+        risk = plan.risk.score
+        band = plan.risk.band.rawValue
+        created = "\(plan.created)"
+        expires = "\(plan.expires)"
+        approvals = filed.record.statements.count
+        quorum = plan.quorum
+    }
+}
+
+/// Lists the approval queue.
+struct ListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List plans that wait for a decision.")
+
+    @OptionGroup var options: DeskOptions
+
+    @Flag(help: "Also list decided plans, newest first.")
+    var all = false
+
+    func run() async throws {
+        let options = options
+        let all = all
+        try await Desk.with(options) { desk in
+            let plans = all ? try await desk.desk.recent(limit: 100) : try await desk.desk.pending()
+            try Self.show(plans, options.output)
+        }
+    }
+
+    static func show(_ plans: [FiledPlan], _ output: OutputFormat) throws {
+        if output == .json { return try printJSON(plans.compactMap(QueueRow.init)) }
+        guard !plans.isEmpty else { return print("no plan waits for a decision") }
+        let terminal = Terminal()
+        for filed in plans {
+            guard let plan = try? filed.record.plan() else { continue }
+            print(
+                "\(terminal.bold(filed.record.id))  \(filed.record.state.rawValue)  \(plan.risk.score) "
+                    + "\(terminal.risk(plan.risk.band))  \(PlanRendering.remaining(plan.expires, ProcessContext.now()))  "
+                    + Terminal.safe(plan.title))
+        }
+    }
+}
+
+/// Shows one plan in full.
+struct ShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show a plan: what, where, why, risk, steps, rollback, expiry.")
+
+    @OptionGroup var options: DeskOptions
+
+    @Argument(help: "Id of the plan, or its beginning.")
+    var plan: String
+
+    func run() async throws {
+        let options = options
+        let id = plan
+        try await Desk.with(options) { desk in
+            let (filed, plan) = try await desk.genuine(id)
+            if options.output == .json {
+                // Exactly the bytes whose hash is signed.
+                print(String(decoding: filed.record.body, as: UTF8.self))
+            } else {
+                print(PlanRendering().text(filed.record, plan, now: ProcessContext.now()))
+            }
+        }
+    }
+}
+
+/// Shows the queue whenever it changes.
+struct WatchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch", abstract: "Show the queue whenever it changes, until interrupted.")
+
+    @OptionGroup var options: DeskOptions
+
+    func run() async throws {
+        let options = options
+        try await Desk.with(options) { desk in
+            var shown: [String]?
+            while !Task.isCancelled {
+                let plans = try await desk.desk.pending()
+                let state = plans.map { "\($0.record.hash) \($0.record.version)" }
+                if state != shown {
+                    try ListCommand.show(plans, options.output)
+                    if options.output == .text { print("") }
+                    shown = state
+                }
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+    }
+}

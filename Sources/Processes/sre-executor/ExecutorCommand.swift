@@ -1,0 +1,49 @@
+import ArgumentParser
+import Bus
+import LocalCommand
+import Logging
+import Remediation
+import Runtime
+import ServiceLifecycle
+import Settings
+import Signatures
+
+/// Carries out approved plans, verifies them and rolls them back.
+@main
+struct ExecutorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sre-executor", abstract: "Carries out approved plans, verifies them and rolls them back.",
+        version: ProductVersion.current)
+
+    @OptionGroup var options: CommonOptions
+
+    func run() async throws {
+        try await ProcessRunner.run("sre-executor", options) { context in
+            let session = ExecutorSession.Context(
+                verifier: { context.configuration.verifier }, targets: try Self.targets(context),
+                metrics: MetricCurrent(source: context.prometheus()) { context.configuration },
+                digest: SHA256Digest(), now: ProcessContext.now, logger: context.logger)
+            let worker = PartitionWorker(
+                .init(
+                    role: ExecutorSession.role, inputs: ExecutorSession.inputs, partitions: context.partitions,
+                    timing: context.timing),
+                store: context.store, keys: context.keys, newOwner: context.newOwner, observe: context.busObserver
+            ) { partition, lease in
+                ExecutorSession(
+                    partition: partition, lease: lease, context: session, store: context.store, keys: context.keys)
+            }
+            let leader = LeaseKeeper(
+                store: context.store, key: context.keys.globalLease(ExecutorSession.role), timing: context.timing,
+                newOwner: context.newOwner, observe: context.busObserver)
+            return [Worker { await leader.run { _ in await worker.run() } }]
+        }
+    }
+
+    private static func targets(_ context: ProcessContext) throws -> [any ActionTarget] {
+        var targets: [any ActionTarget] = []
+        if let file = context.settings.commandsFile {
+            targets.append(CommandTarget(commands: try CommandsFile.read(YAMLDocument(file: file))))
+        }
+        return targets
+    }
+}

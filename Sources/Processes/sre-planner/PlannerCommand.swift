@@ -1,0 +1,56 @@
+import ArgumentParser
+import Authority
+import Bus
+import Decision
+import Foundation
+import Logging
+import Runtime
+import ServiceLifecycle
+import Settings
+import Signatures
+
+/// Assesses risk and proposes plans for incidents.
+@main
+struct PlannerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sre-planner", abstract: "Assesses risk and proposes plans for incidents.",
+        version: ProductVersion.current)
+
+    @OptionGroup var options: CommonOptions
+
+    func run() async throws {
+        try await ProcessRunner.run("sre-planner", options) { context in
+            let signer = try Self.signer(context)
+            let worker = PartitionWorker(
+                .init(
+                    role: PlannerSession.role, inputs: PlannerSession.inputs, partitions: context.partitions,
+                    timing: context.timing),
+                store: context.store, keys: context.keys, newOwner: context.newOwner, observe: context.busObserver
+            ) { partition, _ in
+                PlannerSession(
+                    partition: partition,
+                    context: .init(
+                        maker: { context.configuration.planMaker }, signer: signer, digest: SHA256Digest(),
+                        now: ProcessContext.now),
+                    store: context.store, keys: context.keys)
+            }
+            return [Worker { await worker.run() }]
+        }
+    }
+
+    private static func signer(_ context: ProcessContext) throws -> Ed25519Signer {
+        guard let path = context.settings.plannerKeyFile else {
+            throw ValidationError(
+                "planner.key_file is not set; 'sre-approver keygen --service --out planner.key' makes one")
+        }
+        let signer = try KeyFile.open(at: path) {
+            context.configuration.environment["SRE_PLANNER_PASSPHRASE"] ?? ""
+        }
+        if !context.configuration.policy.planners.contains(signer.publicKey) {
+            context.logger.warning(
+                "the policy does not list this planner's key, so no executor will accept its plans",
+                metadata: ["public_key": "\(Data(signer.publicKey).base64EncodedString())"])
+        }
+        return signer
+    }
+}

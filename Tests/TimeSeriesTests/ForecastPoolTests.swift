@@ -1,0 +1,113 @@
+import Glibc
+import Testing
+
+@testable import TimeSeries
+
+/// Breaches forecast from a history longer than half the horizon.
+struct ForecastPoolTests {
+    private let start = monday
+
+    private func week(seed: UInt64, noise: Double = 0.5, _ value: (Double) -> Double) -> [Sample] {
+        var generator = SplitMix64(seed: seed)
+        return samples(from: start, days: 7, stepSeconds: 300) { time in
+            value(Double(time - monday) / 3_600_000) + noise * generator.normal()
+        }
+    }
+
+    private func forecast(
+        _ history: [Sample], limit: Double, configuration: BreachForecastConfiguration = .init()
+    ) throws -> BreachForecast {
+        try #require(
+            BreachForecaster.forecast(
+                recent: history, limit: limit, baseline: try? Baseline.learn(from: history),
+                configuration: configuration))
+    }
+
+    @Test func leakThatBeganYesterdayIsTimed() throws {
+        // 100, then 2 an hour for the last 24 hours: 148 at the end.
+        let history = week(seed: 1) { 100 + 2 * max(0, $0 - 144) }
+        let forecast = try forecast(history, limit: 154)
+        #expect(forecast.significant)
+        #expect(abs(try #require(forecast.p50) - 3 * 3_600) < 1_800)
+        #expect(forecast.probability > 0.9)
+    }
+
+    @Test func leakOnADailyWaveIsTimed() throws {
+        let wave = { (hours: Double) in 100 + 20 * sin(2 * .pi * hours / 24) }
+        let history = week(seed: 2) { wave($0) + 2 * max(0, $0 - 150) }
+        let after = (1...72).first { step in
+            let hours = 168 + Double(step) / 12
+            return wave(hours) + 2 * (hours - 150) >= 160
+        }
+        let forecast = try forecast(history, limit: 160)
+        #expect(abs(try #require(forecast.p50) - Double(try #require(after)) * 300) < 3_600)
+    }
+
+    @Test func waveBelowTheLimitIsNoBreach() throws {
+        for seed in 1...8 as ClosedRange<UInt64> {
+            // Each history ends at another phase of the wave.
+            let history = week(seed: seed, noise: 1) { 100 + 20 * sin(2 * .pi * ($0 + 3 * Double(seed)) / 24) }
+            let forecast = try forecast(history, limit: 127)
+            #expect(forecast.p50 == nil)
+            #expect(forecast.probability < 0.5)
+        }
+    }
+
+    @Test func recurringPeakBeyondTheLimitIsClaimedUnlessSwitchedOff() throws {
+        let history = week(seed: 3) { 100 + 20 * sin(2 * .pi * ($0 + 1) / 24) }
+        let claimed = try forecast(history, limit: 115)
+        #expect(abs(try #require(claimed.p50) - 2.2 * 3_600) < 2_400)
+        let quiet = try forecast(history, limit: 115, configuration: .init(claimsRecurring: false))
+        #expect(quiet.significant || quiet.p50 == nil)
+    }
+
+    @Test func sawtoothBelowTheLimitIsNoBreach() throws {
+        for phase in 0..<5 {
+            let history = week(seed: 4) { 50 + 8 * ($0 + Double(phase)).truncatingRemainder(dividingBy: 5) }
+            let forecast = try forecast(history, limit: 100)
+            #expect(forecast.p50 == nil, "phase \(phase)")
+        }
+    }
+
+    @Test func noiseAndSpikesAreNoBreach() throws {
+        for seed in 1...8 as ClosedRange<UInt64> {
+            let flat = try forecast(week(seed: seed, noise: 2) { _ in 100 }, limit: 112)
+            #expect(flat.p50 == nil)
+            var spiked = week(seed: seed) { _ in 100 }
+            spiked[2_010].value = 130
+            #expect(try forecast(spiked, limit: 115).p50 == nil)
+        }
+    }
+
+    @Test func burstsAreSeenByAnalogs() {
+        // Bursts of half an hour every five hours: no season, no trend.
+        let history = week(seed: 5, noise: 0.1) { $0.truncatingRemainder(dividingBy: 5) < 0.5 ? 50 : 1 }
+        let series = UniformSeries(history)
+        let analogs = series.map { AnalogPassages($0, target: 40, horizon: 6 * 3_600) }
+        #expect((analogs?.events ?? 0) > 30)
+        #expect(analogs?.probability == 1)
+        let never = series.map { AnalogPassages($0, target: 80, horizon: 6 * 3_600) }
+        #expect(never?.events == 0)
+        #expect(never?.probability == 0)
+    }
+
+    @Test func lineOfAWindowIsTheLeastSquaresLine() throws {
+        let history = (0..<50).map { Sample(timestamp: Int64($0) * 60_000, value: 3 + 0.5 * Double($0)) }
+        let series = try #require(UniformSeries(history))
+        let line = series.line(at: 40, length: 20)
+        #expect(abs(line.level - 23) < 1e-9)
+        #expect(abs(line.slope - 0.5 / 60) < 1e-12)
+        #expect(abs(series.mean(at: 40, length: 3) - 22.5) < 1e-9)
+        #expect(series.time(51) == 51 * 60_000)
+    }
+
+    @Test func gapsAreInterpolatedAndOutliersFiltered() throws {
+        var history = (0..<40).map { Sample(timestamp: Int64($0) * 60_000, value: Double($0)) }
+        history[20].value = 900
+        history.removeSubrange(28..<34)
+        let series = try #require(UniformSeries(history))
+        #expect(series.count == 40)
+        #expect(series.values[20] < 25)
+        #expect(abs(series.values[30] - 30) < 1e-9)
+    }
+}
