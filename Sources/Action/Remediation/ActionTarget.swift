@@ -1,6 +1,8 @@
 import Model
 
-/// One action of a plan, as a target gets it. Every value comes from the approved plan.
+/// One action of a plan, as a target gets it.
+///
+/// Every value comes from the approved plan.
 package struct ActionRequest: Sendable, Equatable {
     /// Hash of the plan.
     package var planHash: String

@@ -7,8 +7,10 @@ package struct CommandDefinition: Sendable, Equatable {
     package var name: String
     /// Absolute path and arguments; `{parameter}` stands for the value of a parameter.
     package var argv: [String]
-    /// Absolute path and arguments of a command that tells whether the operation was carried out: exit code 0 yes,
-    /// 1 no, anything else unclear. Without it an interrupted command is never repeated.
+    /// Absolute path and arguments of a command that tells whether the operation was carried out: exit code 0 yes, 1
+    /// no, anything else unclear.
+    ///
+    /// Without it an interrupted command is never repeated.
     package var probe: [String]?
     /// Pattern that the whole value of a parameter must match, by name.
     package var parameters: [String: String]

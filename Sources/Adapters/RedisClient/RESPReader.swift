@@ -42,7 +42,9 @@ struct RESPReader: ~Copyable {
     }
 }
 
-/// A reply under construction. Children are kept alive by their parent, the root by the reader.
+/// A reply under construction.
+///
+/// Children are kept alive by their parent, the root by the reader.
 private final class ReplyBuilder {
     private enum Content {
         case leaf(RESPValue)

@@ -37,7 +37,9 @@ package enum LearningEvent: Sendable {
     case finished(series: Int, seconds: Double)
 }
 
-/// Learns the baselines of all metrics: at the first start, daily, and when asked. One replica does it at a time.
+/// Learns the baselines of all metrics: at the first start, daily, and when asked.
+///
+/// One replica does it at a time.
 package struct BaselineLearner: Sendable {
     /// Key of the learning record, with the fields `requested`, `learned`, `series`, `metrics` and `progress`.
     package static func statusKey(_ keys: Keys) -> String { keys.global("baselines") }

@@ -2,7 +2,9 @@ import Bus
 import Model
 import WireFormat
 
-/// A plan as it stands in the store, with its state and what was said about it. Nothing in it is trusted yet.
+/// A plan as it stands in the store, with its state and what was said about it.
+///
+/// Nothing in it is trusted yet.
 package struct PlanRecord: Sendable, Equatable {
     /// Name of the field that holds an approver's statement begins with this.
     package static let statementPrefix = "statement:"

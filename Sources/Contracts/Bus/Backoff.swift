@@ -14,7 +14,9 @@ package struct Backoff: Sendable, Equatable {
         self.maximum = maximum
     }
 
-    /// The delay before the next attempt; `random` is uniform in [0,1). Never below a tenth of the ceiling.
+    /// The delay before the next attempt; `random` is uniform in [0,1).
+    ///
+    /// Never below a tenth of the ceiling.
     package mutating func next(random: Double) -> Duration {
         let ceiling = failures >= 20 ? maximum : min(maximum, initial * (1 << failures))
         failures += 1

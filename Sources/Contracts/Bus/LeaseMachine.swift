@@ -30,7 +30,9 @@ package struct LeaseMachine: Sendable {
     private let timing: LeaseTiming
     private var state: State
 
-    /// A contender that has seen nothing yet. Times are durations since any fixed origin of a monotonic clock.
+    /// A contender that has seen nothing yet.
+    ///
+    /// Times are durations since any fixed origin of a monotonic clock.
     package init(timing: LeaseTiming, now: Duration) {
         self.timing = timing
         self.state = .watching(record: nil, unchangedSince: nil, nextLook: now)
@@ -91,7 +93,9 @@ package struct LeaseMachine: Sendable {
             token: token, until: max(until, sentAt + timing.renewDeadline), nextRenewal: sentAt + timing.retry)
     }
 
-    /// Nothing was learned: no answer came. Asked again after the retry interval.
+    /// Nothing was learned: no answer came.
+    ///
+    /// Asked again after the retry interval.
     package mutating func unanswered(now: Duration) {
         switch state {
         case .watching(let record, let since, _):

@@ -50,7 +50,9 @@ final class Shop: Sendable {
         }
     }
 
-    /// Starts afresh: a leak begins again from nothing, and is gone. Repeating an operation changes nothing.
+    /// Starts afresh: a leak begins again from nothing, and is gone.
+    ///
+    /// Repeating an operation changes nothing.
     ///
     /// - Returns: whether this call did it.
     func restart(operation: String, now: Double) -> Bool {
