@@ -14,6 +14,11 @@ func process(_ name: String, _ libraries: [Target.Dependency]) -> Target {
         path: "Sources/Processes/\(name)")
 }
 
+/// Tests of a library, with the fixtures and servers that all tests share.
+func tests(_ name: String, _ libraries: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: libraries + ["TestSupport"])
+}
+
 let package = Package(
     name: "sre-agent",
     platforms: [.macOS(.v15)],
@@ -190,16 +195,18 @@ let package = Package(
             ]),
         process("sre-executor", ["Bus", "LocalCommand", "Remediation", "Settings", "Signatures"]),
 
-        .testTarget(name: "ModelTests", dependencies: ["Model"]),
-        .testTarget(name: "TimeSeriesTests", dependencies: ["TimeSeries"]),
-        .testTarget(
-            name: "RedisClientTests",
+        .target(
+            name: "TestSupport",
             dependencies: [
-                "RedisClient",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ]),
+                "Authority", "Bus", "Model", "RedisBus", "RedisClient", "Signatures", "WireFormat",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/TestSupport"),
+        tests("ModelTests", ["Model"]),
+        tests("WireFormatTests", ["Model", "WireFormat"]),
+        tests("TimeSeriesTests", ["TimeSeries"]),
+        tests("AuthorityTests", ["Authority", "Model", "Signatures", "WireFormat"]),
+        tests("RemediationTests", ["Model", "Remediation"]),
     ]
 )
 

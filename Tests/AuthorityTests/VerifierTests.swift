@@ -1,0 +1,177 @@
+import Authority
+import Model
+import Signatures
+import TestSupport
+import Testing
+import WireFormat
+
+@Suite struct VerifierTests {
+    private func approved(_ statements: [SignedStatement], _ plan: Plan = Fixtures.plan()) throws -> PlanRecord {
+        var record = try Fixtures.record(plan, state: .approved)
+        for signed in statements {
+            let statement = try ApprovalStatement(json: Array(signed.statement.utf8))
+            record.statements[statement.approver] = try signed.canonicalJSON()
+        }
+        return record
+    }
+
+    @Test func anApprovedPlanMayStart() throws {
+        let record = try approved([try Fixtures.statement(about: try Fixtures.record())])
+        #expect(try Fixtures.verifier().startable(record, now: Fixtures.now) == Fixtures.plan())
+    }
+
+    @Test func approvedByStateAloneIsNotApproved() throws {
+        let record = try approved([])
+        #expect(throws: Refusal.quorum(have: 0, need: 1)) {
+            try Fixtures.verifier().startable(record, now: Fixtures.now)
+        }
+    }
+
+    @Test func everyAlteredByteOfAPlanIsRefused() throws {
+        let record = try approved([try Fixtures.statement(about: try Fixtures.record())])
+        let verifier = Fixtures.verifier()
+        for index in record.body.indices {
+            var altered = record
+            altered.body[index] ^= 1
+            #expect(throws: Refusal.self) { try verifier.startable(altered, now: Fixtures.now) }
+        }
+    }
+
+    @Test func anAlteredPlanUnderItsOwnHashHasNoPlanner() throws {
+        var plan = Fixtures.plan()
+        plan.steps[0].action.parameters["command"] = "format"
+        var record = try Fixtures.record(plan, state: .approved)
+        record.plannerSignature = try Fixtures.record().plannerSignature
+        #expect(throws: Refusal.unsignedPlan) { try Fixtures.verifier().startable(record, now: Fixtures.now) }
+    }
+
+    @Test func everyAlteredByteOfAStatementIsRefused() throws {
+        let record = try Fixtures.record()
+        let signed = try Fixtures.statement(about: record)
+        let verifier = Fixtures.verifier()
+        let bytes = Array(signed.statement.utf8)
+        for index in bytes.indices {
+            var altered = bytes
+            altered[index] ^= 1
+            let forged = SignedStatement(
+                statement: String(decoding: altered, as: UTF8.self), signature: signed.signature)
+            #expect(throws: Refusal.self) {
+                try verifier.statement(forged, about: Fixtures.plan(), hash: record.hash, now: Fixtures.now)
+            }
+        }
+        for index in signed.signature.indices {
+            var altered = signed
+            altered.signature[index] ^= 1
+            #expect(throws: Refusal.forged(approver: "jane@example.com")) {
+                try verifier.statement(altered, about: Fixtures.plan(), hash: record.hash, now: Fixtures.now)
+            }
+        }
+    }
+
+    @Test func statementsAreBoundToClusterPolicyPersonAndTime() throws {
+        let record = try Fixtures.record()
+        let verifier = Fixtures.verifier()
+        func check(_ signed: SignedStatement, at time: Timestamp = Fixtures.now) throws {
+            _ = try verifier.statement(signed, about: Fixtures.plan(), hash: record.hash, now: time)
+        }
+        try check(try Fixtures.statement(about: record))
+        #expect(throws: Refusal.otherSubject("cluster (prod)")) {
+            try check(try Fixtures.statement(about: record, cluster: "prod"))
+        }
+        #expect(throws: Refusal.otherPolicy) { try check(try Fixtures.statement(about: record, policyHash: "old")) }
+        #expect(throws: Refusal.notAnApprover("viewer@example.com", role: "approver")) {
+            try check(try Fixtures.statement(about: record, by: "viewer@example.com", signer: Fixtures.gateway))
+        }
+        #expect(throws: Refusal.notAnApprover("nobody@example.com", role: "approver")) {
+            try check(try Fixtures.statement(about: record, by: "nobody@example.com"))
+        }
+        #expect(throws: Refusal.self) {
+            try check(try Fixtures.statement(about: record, by: "jane@example.com", signer: Fixtures.second))
+        }
+        let signed = try Fixtures.statement(about: record, until: Fixtures.now.advanced(bySeconds: 10))
+        #expect(throws: Refusal.outsideWindow(approver: "jane@example.com")) {
+            try check(signed, at: Fixtures.now.advanced(bySeconds: 10))
+        }
+        #expect(throws: Refusal.outsideWindow(approver: "jane@example.com")) {
+            try check(signed, at: Fixtures.now.advanced(bySeconds: -1))
+        }
+    }
+
+    @Test func anotherPlansApprovalDoesNotCount() throws {
+        var other = Fixtures.plan()
+        other.title = "another"
+        let foreign = try Fixtures.statement(about: try Fixtures.record(other))
+        #expect(throws: Refusal.otherSubject("plan")) {
+            try Fixtures.verifier().startable(try approved([foreign]), now: Fixtures.now)
+        }
+    }
+
+    @Test func expiryIsJudgedAtTheStart() throws {
+        let record = try approved([try Fixtures.statement(about: try Fixtures.record())])
+        #expect(throws: Refusal.expired) {
+            try Fixtures.verifier().startable(record, now: Fixtures.plan().expires)
+        }
+    }
+
+    @Test func quorumCountsPeopleNotStatements() throws {
+        var policy = Fixtures.policy()
+        policy.quorum = 2
+        let verifier = Fixtures.verifier(policy)
+        let one = try Fixtures.statement(about: try Fixtures.record())
+        var record = try approved([one])
+        #expect(throws: Refusal.quorum(have: 1, need: 2)) { try verifier.startable(record, now: Fixtures.now) }
+        record.statements["john@example.com"] = record.statements["jane@example.com"]
+        #expect(throws: Refusal.self) { try verifier.startable(record, now: Fixtures.now) }
+        let two = try Fixtures.statement(
+            about: try Fixtures.record(), by: "john@example.com", signer: Fixtures.second)
+        #expect(try verifier.startable(try approved([one, two]), now: Fixtures.now) == Fixtures.plan())
+    }
+
+    @Test func aDelegateSpeaksForOneOnly() throws {
+        let record = try Fixtures.record()
+        let signed = try Fixtures.statement(about: record, role: Verifier.delegateRole, signer: Fixtures.gateway)
+        _ = try Fixtures.verifier().startable(try approved([signed]), now: Fixtures.now)
+        var policy = Fixtures.policy()
+        policy.quorum = 2
+        #expect(throws: Refusal.delegateNotAllowed("jane@example.com")) {
+            try Fixtures.verifier(policy).startable(try approved([signed]), now: Fixtures.now)
+        }
+    }
+
+    @Test func aRejectionWins() throws {
+        let yes = try Fixtures.statement(about: try Fixtures.record())
+        let no = try Fixtures.statement(
+            .reject, about: try Fixtures.record(), by: "john@example.com", signer: Fixtures.second)
+        #expect(throws: Refusal.rejected(by: "john@example.com")) {
+            try Fixtures.verifier().startable(try approved([yes, no]), now: Fixtures.now)
+        }
+    }
+
+    @Test func understatedRiskAndForeignNamespacesAreRefused() throws {
+        var plan = Fixtures.plan()
+        plan.risk = RiskAssessment(score: 0.1, floor: 0.1, band: .auto, factors: [])
+        let low = try approved([try Fixtures.statement(about: try Fixtures.record(plan))], plan)
+        #expect(throws: Refusal.understated("risk")) { try Fixtures.verifier().startable(low, now: Fixtures.now) }
+        var foreign = Fixtures.plan()
+        foreign.target.namespace = "kube-system"
+        let record = try approved([try Fixtures.statement(about: try Fixtures.record(foreign))], foreign)
+        #expect(throws: Refusal.self) { try Fixtures.verifier().startable(record, now: Fixtures.now) }
+    }
+
+    @Test func autoNeedsTheSwitchAndTheAllowList() throws {
+        var plan = Fixtures.plan()
+        plan.risk = RiskAssessment(score: 0.3, floor: 0, band: .auto, factors: [])
+        plan.quorum = 0
+        var policy = Fixtures.policy()
+        policy.floors = [:]
+        let record = try Fixtures.record(plan, state: .autoReady)
+        _ = try Fixtures.verifier(policy, auto: true).startable(record, now: Fixtures.now)
+        #expect(throws: Refusal.quorum(have: 0, need: 1)) {
+            try Fixtures.verifier(policy, auto: false).startable(record, now: Fixtures.now)
+        }
+        policy.autoActions = []
+        #expect(throws: Refusal.quorum(have: 0, need: 1)) {
+            try Fixtures.verifier(policy, auto: true).startable(record, now: Fixtures.now)
+        }
+    }
+}
