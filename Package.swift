@@ -205,6 +205,22 @@ let package = Package(
         tests("ModelTests", ["Model"]),
         tests("WireFormatTests", ["Model", "WireFormat"]),
         tests("TimeSeriesTests", ["TimeSeries"]),
+        tests("BusTests", ["Bus", "Model", "WireFormat"]),
+        tests("RedisIntegrationTests", ["Bus", "RedisBus", "RedisClient"]),
+        tests("ArchitectureTests", []),
+        tests("SettingsTests", ["Authority", "Settings"]),
+        tests("DecisionTests", ["Authority", "Bus", "Decision", "Model", "Signatures", "WireFormat"]),
+        tests("AnalyzerTests", ["Analyzer", "Bus", "Diagnosis", "Model", "TimeSeries", "WireFormat"]),
+        tests("ProcessTests", []),
+        tests(
+            "GatewayTests",
+            [
+                "Authority", "Bus", "Decision", "Gateway", "Model", "Runtime", "Settings", "Signatures",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTesting", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ]),
         tests("AuthorityTests", ["Authority", "Model", "Signatures", "WireFormat"]),
         tests("RemediationTests", ["Model", "Remediation"]),
     ]

@@ -23,7 +23,7 @@ package final class RedisServer: Sendable {
         process.standardOutput = output
         try process.run()
         var log = Data()
-        while !String(decoding: log, as: UTF8.self).contains("Ready to accept connections") {
+        while !String(decoding: log, as: UTF8.self).lowercased().contains("ready to accept connections") {
             let more = output.fileHandleForReading.availableData
             guard !more.isEmpty else { throw CocoaError(.executableLoad) }
             log += more
@@ -42,6 +42,7 @@ package final class RedisServer: Sendable {
     }
 
     /// Runs `body` with a connected client, and ends it.
+    @discardableResult
     package func use<Result: Sendable>(
         _ body: @Sendable (RedisClient, RedisBus) async throws -> Result
     ) async throws -> Result {

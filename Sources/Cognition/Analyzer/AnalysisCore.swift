@@ -35,9 +35,13 @@ struct AnalysisCore: Sendable {
         series.compactMap { id, state in entities[id].map { (id, $0, state) } }.sorted { $0.0 < $1.0 }
     }
 
-    /// Takes newly learned baselines into use; open anomalies stay open.
-    mutating func adopt(_ learned: [SeriesID: Baseline]) {
+    /// Takes learned baselines into use; open anomalies stay open.
+    ///
+    /// - Parameter replacing: whether series that have a baseline get the new one. After a takeover they must not: theirs
+    ///   has followed the series since it was learned, and the replay has to come to the same results.
+    mutating func adopt(_ learned: [SeriesID: Baseline], replacing: Bool) {
         baselines = learned
+        guard replacing else { return }
         for (id, baseline) in learned { series[id]?.detector?.baseline = baseline }
     }
 

@@ -58,7 +58,7 @@ package struct AnalyzerSession: PartitionSession {
                     return (SeriesID(metric: entry.metric, labels: entry.labels), entity, entry.state)
                 }, incidents: incidents)
         }
-        try await loadBaselines()
+        try await loadBaselines(replacing: false)
     }
 
     package func snapshot() throws -> [UInt8]? {
@@ -76,14 +76,14 @@ package struct AnalyzerSession: PartitionSession {
         return Array(try encoder.encode(Snapshot(series: series, incidents: incidents)))
     }
 
-    private mutating func loadBaselines() async throws {
+    private mutating func loadBaselines(replacing: Bool) async throws {
         var learned: [SeriesID: Baseline] = [:]
         for (name, bytes) in try await store.fields(keys.baselines(partition)) {
             let record = try JSONDecoder().decode(BaselineRecord.self, from: Data(bytes))
             guard "\(record.id)" == name else { continue }
             learned[record.id] = record.baseline
         }
-        core.adopt(learned)
+        core.adopt(learned, replacing: replacing)
     }
 
     package mutating func replay(_ entry: StreamEntry, topic: Topic) async throws {
@@ -113,7 +113,7 @@ package struct AnalyzerSession: PartitionSession {
             let envelope = try Envelope(entry)
             if topic == .commands {
                 let command: Command = try envelope.decode()
-                if command.name == Self.baselinesLearned { try await loadBaselines() }
+                if command.name == Self.baselinesLearned { try await loadBaselines(replacing: true) }
                 return []
             }
             return core.fold(try envelope.decode())

@@ -1,0 +1,151 @@
+import Bus
+import Diagnosis
+import Foundation
+import Model
+import TestSupport
+import Testing
+import TimeSeries
+import WireFormat
+
+@testable import Analyzer
+
+@Suite struct AnalysisTests {
+    private let configuration = AnalyzerConfiguration(metrics: [
+        WatchedMetric(name: "memory", role: .memory, detector: DetectorConfiguration(direction: .above)),
+        WatchedMetric(name: "traffic", role: .traffic, detector: DetectorConfiguration(direction: .both)),
+    ])
+    private let start: Int64 = 1_770_336_000_000
+
+    private func value(_ metric: String, _ time: Int64, leak: Double) -> Double {
+        let day = Double(time % 86_400_000) / 86_400_000
+        var noise = SeededGenerator(seed: UInt64(time))
+        let ripple = Double.random(in: -2...2, using: &noise)
+        return metric == "memory" ? 300 + 30 * sin(2 * .pi * day) + ripple + leak : 50 + 10 * sin(2 * .pi * day) + ripple / 4
+    }
+
+    private func baselines() throws -> [SeriesID: Baseline] {
+        var learned: [SeriesID: Baseline] = [:]
+        for metric in ["memory", "traffic"] {
+            let samples = stride(from: start - 7 * 86_400_000, to: start, by: 60_000).map {
+                Sample(timestamp: $0, value: value(metric, $0, leak: 0))
+            }
+            learned[SeriesID(metric: metric, labels: ["service": "shop"])] = try Baseline.learn(
+                from: samples, configuration: BaselineConfiguration())
+        }
+        return learned
+    }
+
+    private func observation(_ metric: String, _ step: Int64, leak: Double) -> Observation {
+        let time = start + step * 2_000
+        return Observation(
+            metric: metric, unit: "MiB", direction: .above, limit: metric == "memory" ? 4_000 : nil,
+            from: Timestamp(milliseconds: time), to: Timestamp(milliseconds: time), stepMilliseconds: 2_000,
+            series: [
+                ObservedSeries(
+                    id: SeriesID(metric: metric, labels: ["service": "shop"]), entity: Fixtures.target,
+                    samples: [
+                        SamplePoint(time: Timestamp(milliseconds: time), value: value(metric, time, leak: leak))
+                    ])
+            ])
+    }
+
+    /// Thirty calm steps, a leak for sixty, calm again.
+    private func run() -> [Observation] {
+        (0..<150).flatMap { step -> [Observation] in
+            let leak = (30..<90).contains(step) ? Double(step - 30) * 4 : 0
+            return [observation("traffic", Int64(step), leak: 0), observation("memory", Int64(step), leak: leak)]
+        }
+    }
+
+    @Test func aLeakBecomesOneIncidentWithACauseAndAForecastAndEnds() throws {
+        var core = AnalysisCore(configuration: configuration)
+        core.adopt(try baselines(), replacing: true)
+        var anomalies: [Anomaly] = []
+        var incidents: [Incident] = []
+        for observation in run() {
+            for output in core.fold(observation) {
+                switch output {
+                case .anomaly(let anomaly, _): anomalies.append(anomaly)
+                case .incident(let incident, _): incidents.append(incident)
+                }
+            }
+        }
+        #expect(Set(anomalies.map(\.id)).count == 1)
+        #expect(Set(incidents.map(\.id)).count == 1)
+        let open = try #require(anomalies.first)
+        #expect(open.value > open.upper && open.score >= 0.7)
+        let forecast = try #require(anomalies.last { $0.status == .open && $0.forecast?.p50 != nil }?.forecast)
+        let p50 = try #require(forecast.p50)
+        // 120 MiB a minute toward 4,000 MiB from about 350.
+        #expect((1_200...2_600).contains(p50))
+        #expect(try #require(forecast.p10) <= p50)
+        let suspect = try #require(incidents.first?.suspects.first)
+        #expect(suspect.cause == "memory-leak")
+        #expect(suspect.evidence.contains { $0.statement.contains("traffic does not grow") })
+        #expect(anomalies.last?.status == .closed)
+        #expect(incidents.last?.status == .resolved)
+    }
+
+    @Test func takingOverInTheMiddleChangesNothing() throws {
+        let learned = try baselines()
+        var whole = AnalysisCore(configuration: configuration)
+        whole.adopt(learned, replacing: true)
+        let expected = run().flatMap { whole.fold($0) }
+        for cut in [1, 60, 95, 130, 250] {
+            var before = AnalysisCore(configuration: configuration)
+            before.adopt(learned, replacing: true)
+            var outputs = run()[..<cut].flatMap { before.fold($0) }
+            let stored = try JSONEncoder().encode(before.snapshot.map(\.2))
+            let states = try JSONDecoder().decode([SeriesState].self, from: stored)
+            var after = AnalysisCore(configuration: configuration)
+            after.restore(
+                series: zip(before.snapshot, states).map { ($0.0, $0.1, $1) }, incidents: before.incidents)
+            after.adopt(learned, replacing: false)
+            outputs += run()[cut...].flatMap { after.fold($0) }
+            #expect(outputs == expected, "cut at \(cut)")
+        }
+    }
+
+    @Test func unknownMetricsOldSamplesAndMissingBaselinesAreQuiet() throws {
+        var core = AnalysisCore(configuration: configuration)
+        #expect(core.fold(observation("memory", 0, leak: 9_999)).isEmpty)
+        core.adopt(try baselines(), replacing: true)
+        #expect(core.fold(observation("other", 1, leak: 0)).isEmpty)
+        for _ in 0..<20 { #expect(core.fold(observation("memory", 2, leak: 9_999)).isEmpty) }
+    }
+}
+
+@Suite struct CorrelatorTests {
+    private func take(_ correlator: inout Correlator, _ anomaly: Anomaly) -> Correlator.Change? {
+        let ranker = CauseRanker(roles: ["memory": .memory])
+        return correlator.take(anomaly) { ranker.rank(anomalies: $0, context: []) }
+    }
+
+    @Test func aNamespaceWithinTenMinutesIsOneIncidentAndAnotherNamespaceIsNot() throws {
+        var correlator = Correlator()
+        let first = try #require(take(&correlator, Fixtures.anomaly()))
+        var neighbour = Fixtures.target
+        neighbour.name = "cart"
+        let second = try #require(
+            take(&correlator, Fixtures.anomaly(id: "ANO-2", started: Fixtures.now.advanced(bySeconds: 60), entity: neighbour)))
+        #expect(second.incident.id == first.incident.id)
+        #expect(second.incident.suspects.first?.entity == Fixtures.target)
+        var elsewhere = Fixtures.target
+        elsewhere.namespace = "other"
+        #expect(take(&correlator, Fixtures.anomaly(id: "ANO-3", entity: elsewhere))?.incident.id != first.incident.id)
+        let late = Fixtures.anomaly(id: "ANO-4", started: Fixtures.now.advanced(bySeconds: 3_600), entity: {
+            var entity = Fixtures.target
+            entity.name = "late"
+            return entity
+        }())
+        #expect(take(&correlator, late)?.incident.id != first.incident.id)
+    }
+
+    @Test func repetitionIsNoNewsAndTheEndOfAllIsTheEnd() throws {
+        var correlator = Correlator()
+        #expect(take(&correlator, Fixtures.anomaly())?.isNews == true)
+        #expect(take(&correlator, Fixtures.anomaly())?.isNews == false)
+        #expect(take(&correlator, Fixtures.anomaly(status: .closed))?.incident.status == .resolved)
+        #expect(take(&correlator, Fixtures.anomaly(id: "ANO-9", status: .closed)) == nil)
+    }
+}

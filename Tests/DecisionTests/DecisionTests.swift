@@ -1,0 +1,159 @@
+import Authority
+import Bus
+import Decision
+import Model
+import Signatures
+import Synchronization
+import TestSupport
+import Testing
+import WireFormat
+
+@Suite struct RiskModelTests {
+    private let input = RiskInput(
+        severity: .high, isCritical: false, blastRadius: 1, reversibility: 0.5, confidence: 1, lead: 1,
+        baselineConfidence: 1, recentExecutions: 0, track: TrackRecord(), floor: 0)
+
+    @Test func theScoreIsTheSumOfItsContributions() {
+        let assessment = RiskModel.assess(input)
+        let sum = assessment.factors.reduce(0) { $0 + $1.contribution }
+        #expect(abs(assessment.score - sum) < 0.001)
+        #expect(abs(assessment.factors.reduce(0) { $0 + $1.weight } - 1) < 1e-9)
+        #expect(assessment.factors.map(\.name).contains("track-record"))
+    }
+
+    @Test func nothingLowersTheFloorAndNaNIsTheWorst() {
+        var floored = input
+        floored.floor = 0.9
+        #expect(RiskModel.assess(floored).score == 0.9)
+        #expect(RiskModel.assess(floored).band == .manual)
+        var unknown = input
+        unknown.confidence = .nan
+        unknown.blastRadius = .nan
+        #expect(RiskModel.assess(unknown).score >= RiskModel.assess(input).score)
+        #expect(RiskModel.assess(unknown).score.isFinite)
+    }
+
+    @Test func successLowersTheRiskByItsLowerBound() {
+        #expect(TrackRecord(succeeded: 8).interval.lowerBound < 0.7)
+        #expect(TrackRecord(succeeded: 8).interval.upperBound > 0.999)
+        var proven = input
+        proven.track = TrackRecord(succeeded: 50)
+        #expect(RiskModel.assess(proven).score < RiskModel.assess(input).score)
+    }
+}
+
+@Suite struct PlannerTests {
+    private let keys = Keys()
+    private let partition = Partition(of: Fixtures.target)
+
+    private func runbook(_ name: String = "restart", causes: Set<String> = ["memory-leak"]) -> Runbook {
+        Runbook(
+            name: name, title: "Restart {name}", match: .init(causes: causes),
+            steps: [
+                .init(description: "Restart {name}", type: .runCommand, parameters: ["command": "x"], timeoutSeconds: 5)
+            ], reversibility: 0.5, blastRadius: 1)
+    }
+
+    private func session(
+        _ store: ModelStore, now: @escaping @Sendable () -> Timestamp = { Fixtures.now }, policy: Policy = Fixtures.policy()
+    ) -> PlannerSession {
+        let maker = PlanMaker(runbooks: [runbook()], policy: policy, autoRemediationEnabled: false)
+        return PlannerSession(
+            partition: partition,
+            context: .init(maker: { maker }, signer: Fixtures.planner, digest: Fixtures.digest, now: now),
+            store: store, keys: keys)
+    }
+
+    private func entry(_ message: some WireMessage) throws -> StreamEntry {
+        let envelope = try Envelope(
+            message, id: "1", source: "t", time: Fixtures.now, trace: TraceContext(seed: "t"))
+        return StreamEntry(id: EntryID(milliseconds: 1, sequence: 0), fields: envelope.fields)
+    }
+
+    private func desk(_ store: ModelStore) -> ApprovalDesk {
+        ApprovalDesk(store: store, keys: keys, partitions: 16, digest: Fixtures.digest, now: { Fixtures.now })
+    }
+
+    @Test func proposesOncePerIncidentAndTheResultIsGenuine() async throws {
+        let store = ModelStore()
+        var planner = session(store)
+        try await planner.restore(nil)
+        let first = try await planner.process(entry(Fixtures.incident()), topic: .incidents)
+        guard case .committed = try await store.transition(first) else { Issue.record(); return }
+        #expect(try await planner.process(entry(Fixtures.incident(revision: 2)), topic: .incidents).isEmpty)
+        let pending = try await desk(store).pending()
+        #expect(pending.count == 1)
+        let plan = try Fixtures.verifier().genuine(try #require(pending.first).record)
+        #expect(plan.title == "Restart shop" && plan.steps[0].description == "Restart shop")
+        #expect(plan.verification.upper == 110 && plan.verification.lower == nil)
+        var successor = session(store)
+        try await successor.restore(nil)
+        #expect(try await successor.process(entry(Fixtures.incident(revision: 3)), topic: .incidents).isEmpty)
+    }
+
+    @Test func aNamespaceThatIsNotOptedInGetsAPlanForPeople() {
+        var policy = Fixtures.policy()
+        policy.namespaces = []
+        let maker = PlanMaker(runbooks: [runbook()], policy: policy, autoRemediationEnabled: true)
+        let proposal = maker.propose(
+            for: Fixtures.incident(), track: { _ in TrackRecord() }, recentExecutions: 0, now: Fixtures.now)
+        #expect(proposal?.state == .manual)
+        #expect(proposal?.reason.contains("not opted in") == true)
+    }
+
+    @Test func placeholdersInNamesStayNames() {
+        var incident = Fixtures.incident()
+        incident.suspects[0].entity.name = "{namespace}{name}"
+        let maker = PlanMaker(runbooks: [runbook()], policy: Fixtures.policy(), autoRemediationEnabled: false)
+        let proposal = maker.propose(
+            for: incident, track: { _ in TrackRecord() }, recentExecutions: 0, now: Fixtures.now)
+        #expect(proposal?.plan.title == "Restart {namespace}{name}")
+    }
+
+    @Test func expiresAndWithdraws() async throws {
+        let store = ModelStore()
+        let time = Mutex(Fixtures.now)
+        var planner = session(store, now: { time.withLock { $0 } })
+        try await planner.restore(nil)
+        _ = try await store.transition(try await planner.process(entry(Fixtures.incident()), topic: .incidents))
+        #expect(try await planner.elapse().isEmpty)
+        time.withLock { $0 = Fixtures.now.advanced(bySeconds: 901) }
+        _ = try await store.transition(try await planner.elapse())
+        #expect(try await desk(store).pending().isEmpty)
+        #expect(try await desk(store).recent(limit: 5).map(\.record.state) == [.expired])
+
+        let other = ModelStore()
+        var second = session(other)
+        try await second.restore(nil)
+        _ = try await other.transition(try await second.process(entry(Fixtures.incident()), topic: .incidents))
+        _ = try await other.transition(
+            try await second.process(entry(Fixtures.incident(status: .resolved)), topic: .incidents))
+        #expect(try await desk(other).recent(limit: 5).map(\.record.state) == [.superseded])
+    }
+
+    @Test func statementsSettleAPlanOnce() async throws {
+        let store = ModelStore()
+        var planner = session(store)
+        try await planner.restore(nil)
+        _ = try await store.transition(try await planner.process(entry(Fixtures.incident()), topic: .incidents))
+        let desk = desk(store)
+        let filed = try #require(try await desk.pending().first)
+        let signed = try Fixtures.statement(about: filed.record)
+        let statement = try ApprovalStatement(json: Array(signed.statement.utf8))
+        #expect(try await desk.submit(signed, statement, about: filed) == .recorded(state: "APPROVED"))
+        #expect(try await desk.submit(signed, statement, about: filed) == .repeated(state: "APPROVED"))
+        let no = try Fixtures.statement(.reject, about: filed.record)
+        let rejection = try ApprovalStatement(json: Array(no.statement.utf8))
+        #expect(try await desk.submit(no, rejection, about: filed) == .contradicts(state: "APPROVED"))
+        let record = try await desk.find(filed.record.id).record
+        _ = try Fixtures.verifier().startable(record, now: Fixtures.now)
+        let audit = try await store.entries(keys.stream(.audit, partition), after: .zero, limit: 10)
+        #expect(AuditChain(keys: keys, digest: Fixtures.digest).firstBreak(audit, headHash: nil) == nil)
+        #expect(audit.count == 2)
+        let short = String(filed.record.id.prefix(19))
+        #expect(try await desk.find(short).record.id == filed.record.id)
+        await #expect(throws: PlanLookupError.notFound("PLAN-20200101000000")) {
+            try await desk.find("PLAN-20200101000000")
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Authority
+import Foundation
+import Settings
+import TestSupport
+import Testing
+
+@Suite struct SettingsTests {
+    private func settings(_ text: String, _ environment: [String: String] = [:]) throws -> Settings {
+        let file = NSTemporaryDirectory() + "settings-\(UUID().uuidString).yaml"
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        return try Settings(file: file, environment: environment)
+    }
+
+    @Test func defaultsAreThoseOfTheDocumentation() throws {
+        let settings = try settings("cluster: x\n")
+        #expect(settings.analysis.threshold == 0.7 && settings.analysis.horizonHours == 6)
+        #expect(settings.analysis.learningDays == 7 && settings.risk.autoRemediationEnabled == false)
+        #expect(settings.risk.approvalThreshold == 0.8 && settings.checkIntervalSeconds == 60)
+    }
+
+    @Test func theEnvironmentWinsOverTheFile() throws {
+        let settings = try settings(
+            "prometheus: { url: \"http://file:1\" }\n", ["PROMETHEUS_URL": "http://environment:2"])
+        #expect(settings.prometheus.url == "http://environment:2")
+    }
+
+    @Test(arguments: [
+        ("anomaly_detection:\n  threshold: 7\n", ":2: anomaly_detection.threshold", "0.05 to 1.0"),
+        ("a: 1\n", ":1: a: unknown key", "cluster"),
+        ("redis:\n  urll: x\n", ":2: redis.urll: unknown key", "url"),
+        ("redis: { partitions: 12 }\n", "redis.partitions", "power of two"),
+        ("prometheus:\n  url: ftp://x\n", ":2: prometheus.url", "http://"),
+        ("risk: { auto_remediation_enabled: maybe }\n", "risk.auto_remediation_enabled", "true or false"),
+        ("logging: { level: LOUD }\n", "logging.level", "INFO"),
+        ("a: [1\n", "not YAML", "expected"), ("cluster: a\ncluster: b\n", "written twice", "cluster"),
+    ])
+    func errorsNameFileLineKeyAndValidValues(text: String, place: String, valid: String) {
+        #expect { try settings(text) } throws: { "\($0)".contains(place) && "\($0)".contains(valid) }
+    }
+
+    @Test func anErrorInTheEnvironmentNamesTheVariable() {
+        #expect { try settings("cluster: x\n", ["PREDICTION_HORIZON_HOURS": "many"]) } throws: {
+            "\($0)".contains("environment variable PREDICTION_HORIZON_HOURS")
+        }
+    }
+}
+
+@Suite struct CatalogueTests {
+    private let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().path
+
+    @Test(arguments: ["config", "config/demo"])
+    func shippedFilesAreValid(folder: String) throws {
+        let metrics = try MetricsMap.read(YAMLDocument(file: "\(root)/\(folder)/metrics.yaml"))
+        #expect(metrics.count >= (folder == "config" ? 15 : 5))
+        #expect(try !RunbookCatalogue.read(folder: "\(root)/\(folder)/runbooks").isEmpty)
+    }
+
+    @Test func shippedPolicyAllowsNothing() throws {
+        let policy = try PolicyFile.read(YAMLDocument(file: "\(root)/config/policy.yaml"), digest: Fixtures.digest)
+        #expect(policy.namespaces.isEmpty && policy.approvers.isEmpty && policy.autoActions.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("name: x\ntitle: t\nreversibility: 1\nblast_radius: 0\nsteps:\n  - action: rm.all\n    description: d\n", "kubernetes.scale"),
+        ("name: x\ntitle: t {user}\nreversibility: 1\nblast_radius: 0\nsteps:\n  - action: manual.step\n    description: d\n", "{name}"),
+        ("name: x\ntitle: t\nreversibility: 2\nblast_radius: 0\nsteps:\n  - action: manual.step\n    description: d\n", "0.0 to 1.0"),
+        ("name: x\ntitle: t\nreversibility: 1\nblast_radius: 0\nsteps:\n  - action: kubernetes.scale\n    description: d\n", "replicas"),
+    ])
+    func badRunbooksAreNamed(text: String, valid: String) {
+        #expect { try RunbookCatalogue.read(YAMLDocument(text: text, file: "r.yaml")) } throws: {
+            "\($0)".contains("r.yaml:") && "\($0)".contains(valid)
+        }
+    }
+
+    @Test func commandsAreOffUnlessSwitchedOn() throws {
+        let text = "commands:\n  - { name: x, argv: [/bin/true], namespaces: [a] }\n"
+        #expect(try CommandsFile.read(YAMLDocument(text: text, file: "c.yaml")).isEmpty)
+        #expect(try CommandsFile.read(YAMLDocument(text: "enabled: true\n" + text, file: "c.yaml")).count == 1)
+        let relative = "enabled: true\ncommands:\n  - { name: x, argv: [sh, -c, x], namespaces: [a] }\n"
+        #expect { try CommandsFile.read(YAMLDocument(text: relative, file: "c.yaml")) } throws: {
+            "\($0)".contains("absolute path")
+        }
+    }
+}
