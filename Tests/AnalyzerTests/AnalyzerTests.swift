@@ -20,7 +20,8 @@ import WireFormat
         let day = Double(time % 86_400_000) / 86_400_000
         var noise = SeededGenerator(seed: UInt64(time))
         let ripple = Double.random(in: -2...2, using: &noise)
-        return metric == "memory" ? 300 + 30 * sin(2 * .pi * day) + ripple + leak : 50 + 10 * sin(2 * .pi * day) + ripple / 4
+        return metric == "memory"
+            ? 300 + 30 * sin(2 * .pi * day) + ripple + leak : 50 + 10 * sin(2 * .pi * day) + ripple / 4
     }
 
     private func baselines() throws -> [SeriesID: Baseline] {
@@ -127,17 +128,21 @@ import WireFormat
         var neighbour = Fixtures.target
         neighbour.name = "cart"
         let second = try #require(
-            take(&correlator, Fixtures.anomaly(id: "ANO-2", started: Fixtures.now.advanced(bySeconds: 60), entity: neighbour)))
+            take(
+                &correlator,
+                Fixtures.anomaly(id: "ANO-2", started: Fixtures.now.advanced(bySeconds: 60), entity: neighbour)))
         #expect(second.incident.id == first.incident.id)
         #expect(second.incident.suspects.first?.entity == Fixtures.target)
         var elsewhere = Fixtures.target
         elsewhere.namespace = "other"
         #expect(take(&correlator, Fixtures.anomaly(id: "ANO-3", entity: elsewhere))?.incident.id != first.incident.id)
-        let late = Fixtures.anomaly(id: "ANO-4", started: Fixtures.now.advanced(bySeconds: 3_600), entity: {
-            var entity = Fixtures.target
-            entity.name = "late"
-            return entity
-        }())
+        let late = Fixtures.anomaly(
+            id: "ANO-4", started: Fixtures.now.advanced(bySeconds: 3_600),
+            entity: {
+                var entity = Fixtures.target
+                entity.name = "late"
+                return entity
+            }())
         #expect(take(&correlator, late)?.incident.id != first.incident.id)
     }
 

@@ -7,7 +7,9 @@ private enum House {
         .deletingLastPathComponent()
 
     static let contracts: Set<String> = ["Model", "WireFormat", "Bus", "Authority"]
-    static let light: Set<String> = ["Synchronization", "Logging", "Foundation", "FoundationEssentials", "Glibc", "Darwin"]
+    static let light: Set<String> = [
+        "Synchronization", "Logging", "Foundation", "FoundationEssentials", "Glibc", "Darwin",
+    ]
 
     /// Folder of a module below Sources, and the modules of ours and others that it may import.
     static let rules: [String: Set<String>] = [
@@ -24,14 +26,17 @@ private enum House {
     ]
 
     static func files(_ folder: String) -> [URL] {
-        let walker = FileManager.default.enumerator(at: root.appendingPathComponent(folder), includingPropertiesForKeys: nil)
+        let walker = FileManager.default.enumerator(
+            at: root.appendingPathComponent(folder), includingPropertiesForKeys: nil)
         return (walker?.allObjects as? [URL] ?? []).filter { $0.pathExtension == "swift" }
     }
 
     static func imports(_ file: URL) throws -> [String] {
         try String(contentsOf: file, encoding: .utf8).split(whereSeparator: \.isNewline).compactMap { line in
             let words = line.split(separator: " ").map(String.init)
-            guard let position = words.firstIndex(of: "import"), position <= 1, words.count > position + 1 else { return nil }
+            guard let position = words.firstIndex(of: "import"), position <= 1, words.count > position + 1 else {
+                return nil
+            }
             return words[position + 1].split(separator: ".").first.map(String.init)
         }
     }
@@ -63,7 +68,10 @@ private enum House {
     }
 
     @Test func coresHaveNoClockNoRandomnessAndNoLog() throws {
-        let cores = ["CollectionCore", "AnalysisCore", "ExecutionMachine", "LeaseMachine", "PlanMaker", "RiskModel", "Correlator", "CauseRanker"]
+        let cores = [
+            "CollectionCore", "AnalysisCore", "ExecutionMachine", "LeaseMachine", "PlanMaker", "RiskModel",
+            "Correlator", "CauseRanker",
+        ]
         let files = House.files("Sources").filter { cores.contains($0.deletingPathExtension().lastPathComponent) }
         #expect(files.count == cores.count)
         for file in files {

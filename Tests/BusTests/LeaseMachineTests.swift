@@ -3,7 +3,8 @@ import TestSupport
 import Testing
 
 @Suite struct LeaseMachineTests {
-    private let timing = LeaseTiming(lease: .milliseconds(600), renewDeadline: .milliseconds(400), retry: .milliseconds(100))
+    private let timing = LeaseTiming(
+        lease: .milliseconds(600), renewDeadline: .milliseconds(400), retry: .milliseconds(100))
 
     @Test(arguments: [LeaseTiming.partition, .leader])
     func defaultsAreSafe(timing: LeaseTiming) { #expect(timing.problem == nil) }
@@ -62,14 +63,23 @@ import Testing
                 }
                 let isLost = Int.random(in: 0..<10, using: &generator) == 0
                 switch machines[index].next(now: now) {
-                case .observe: if isLost { machines[index].unanswered(now: now) } else { machines[index].observed(stored, now: now) }
+                case .observe:
+                    if isLost {
+                        machines[index].unanswered(now: now)
+                    } else {
+                        machines[index].observed(stored, now: now)
+                    }
                 case .take(let expected):
                     let current = stored
                     if current == expected {
                         let record = LeaseRecord(
                             owner: "\(index)", token: (current?.token ?? 0) + 1, beat: (current?.beat ?? 0) + 1)
                         stored = record
-                        if isLost { machines[index].unanswered(now: now) } else { machines[index].answered(.taken(record), sentAt: now, now: now) }
+                        if isLost {
+                            machines[index].unanswered(now: now)
+                        } else {
+                            machines[index].answered(.taken(record), sentAt: now, now: now)
+                        }
                     } else if let current {
                         machines[index].answered(.refused(current), sentAt: now, now: now)
                     }

@@ -29,7 +29,9 @@ import WireFormat
         #expect(throws: WireError.self) { let _: Incident = try read.decode() }
     }
 
-    @Test(arguments: ["", "00-0-0-00", "00-\(String(repeating: "0", count: 32))-\(String(repeating: "1", count: 16))-01", "01-a-b-c"])
+    @Test(arguments: [
+        "", "00-0-0-00", "00-\(String(repeating: "0", count: 32))-\(String(repeating: "1", count: 16))-01", "01-a-b-c",
+    ])
     func refusesBadTraceparents(text: String) { #expect(TraceContext(text) == nil) }
 }
 
@@ -45,7 +47,9 @@ import WireFormat
         guard case .appended = try await store.append(request(10, previous: nil)) else { Issue.record(); return }
         #expect(try await store.append(request(10, previous: nil)) == .duplicate)
         #expect(try await store.append(request(30, previous: 20)) == .gap(mark: 10))
-        guard case .appended = try await store.append(request(20, previous: 10, epoch: 2)) else { Issue.record(); return }
+        guard case .appended = try await store.append(request(20, previous: 10, epoch: 2)) else {
+            Issue.record(); return
+        }
         #expect(try await store.append(request(30, previous: 20, epoch: 1)) == .fenced)
         #expect(try await store.append(request(30, previous: 20, epoch: 2, limit: 2)) == .full)
         #expect(try await store.newestEntries("s", limit: 10).count == 2)
@@ -152,7 +156,8 @@ private final class LossyStore: BusStore {
 }
 
 @Suite struct PartitionWorkerTests {
-    private let timing = LeaseTiming(lease: .milliseconds(90), renewDeadline: .milliseconds(60), retry: .milliseconds(15))
+    private let timing = LeaseTiming(
+        lease: .milliseconds(90), renewDeadline: .milliseconds(60), retry: .milliseconds(15))
 
     /// Two replicas, lost answers, poison in between: every number counts once and in order.
     @Test(.timeLimit(.minutes(2)), arguments: [1, 2, 3])

@@ -55,7 +55,8 @@ import WireFormat
     }
 
     private func session(
-        _ store: ModelStore, now: @escaping @Sendable () -> Timestamp = { Fixtures.now }, policy: Policy = Fixtures.policy()
+        _ store: ModelStore, now: @escaping @Sendable () -> Timestamp = { Fixtures.now },
+        policy: Policy = Fixtures.policy()
     ) -> PlannerSession {
         let maker = PlanMaker(runbooks: [runbook()], policy: policy, autoRemediationEnabled: false)
         return PlannerSession(

@@ -37,7 +37,8 @@ import Testing
             "  - { subject: \(subject), role: \(role), sha256: \(Fixtures.digest.sha256(Array("token-\(subject)".utf8))) }"
         }
         let table = try TokenTable(
-            YAMLDocument(text: "tokens:\n" + lines.joined(separator: "\n"), file: "tokens.yaml"), digest: Fixtures.digest)
+            YAMLDocument(text: "tokens:\n" + lines.joined(separator: "\n"), file: "tokens.yaml"),
+            digest: Fixtures.digest)
         let api = GatewayAPI(
             store: store, keys: Keys(), partitions: 16, configuration: { configuration }, tokens: { table },
             delegate: Fixtures.gateway, started: Fixtures.now, problems: { [:] })
@@ -97,7 +98,8 @@ import Testing
     @Test func theOpenAPIDocumentNamesExactlyTheRoutes() async throws {
         try await application(ModelStore()).test(.router) { client in
             let response = try await client.execute(uri: "/openapi.json", method: .get)
-            let document = try JSONSerialization.jsonObject(with: Data(response.body.readableBytesView)) as? [String: Any]
+            let document =
+                try JSONSerialization.jsonObject(with: Data(response.body.readableBytesView)) as? [String: Any]
             let paths = try #require(document?["paths"] as? [String: [String: Any]])
             let documented = paths.flatMap { path, methods in methods.keys.map { "\($0.uppercased()) \(path)" } }
             #expect(Set(documented) == Set(GatewayAPI.routes.map { "\($0.method) \($0.path)" }))
@@ -114,7 +116,8 @@ import Testing
                     body: ByteBuffer(string: body))
             }
             let jane = "jane@example.com"
-            #expect(try await post("approve", record.id, jane, #"{"approver":"john@example.com"}"#).status == .badRequest)
+            #expect(
+                try await post("approve", record.id, jane, #"{"approver":"john@example.com"}"#).status == .badRequest)
             #expect(try await post("approve", record.id, jane, "[1]").status == .badRequest)
             #expect(try await post("approve", "PLAN-19990101000000-aaaaaaaa", jane, "{}").status == .notFound)
             #expect(try await post("reject", record.id, jane, "{}").status == .badRequest)
@@ -135,11 +138,14 @@ import Testing
         try await application(ModelStore()).test(.router) { client in
             let viewer = header("viewer@example.com")
             for hours in ["0", "-1", "x", "99999", "nan"] {
-                let response = try await client.execute(uri: "/api/anomalies?hours=\(hours)", method: .get, headers: viewer)
+                let response = try await client.execute(
+                    uri: "/api/anomalies?hours=\(hours)", method: .get, headers: viewer)
                 #expect(response.status == .badRequest, "\(hours)")
             }
-            #expect(try await client.execute(uri: "/api/anomalies?hours=24", method: .get, headers: viewer).status == .ok)
-            #expect(try await client.execute(uri: "/api/incidents/none", method: .get, headers: viewer).status == .notFound)
+            #expect(
+                try await client.execute(uri: "/api/anomalies?hours=24", method: .get, headers: viewer).status == .ok)
+            #expect(
+                try await client.execute(uri: "/api/incidents/none", method: .get, headers: viewer).status == .notFound)
             #expect(try await client.execute(uri: "/nowhere", method: .get).status == .notFound)
         }
     }

@@ -97,7 +97,9 @@ private enum StoreOperation {
     static func random(prefix: String, _ generator: inout SeededGenerator) -> StoreOperation {
         func pick(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &generator) }
         func key() -> String { "\(prefix)k\(pick(0...2))" }
-        func proof() -> LeaseProof { LeaseProof(key: "\(prefix)lease", owner: "o\(pick(0...2))", token: Int64(pick(0...4))) }
+        func proof() -> LeaseProof {
+            LeaseProof(key: "\(prefix)lease", owner: "o\(pick(0...2))", token: Int64(pick(0...4)))
+        }
         func fields() -> [Field] { (0...pick(0...2)).map { Field("f\($0)", "v\(pick(0...2))") } }
         func change() -> Transaction.Change {
             switch pick(0...6) {
@@ -121,12 +123,14 @@ private enum StoreOperation {
         case 0, 1:
             return .append(
                 AppendRequest(
-                    stream: key() + ":s", marks: "\(prefix)marks", producer: "p\(pick(0...1))", epoch: Int64(pick(1...2)),
+                    stream: key() + ":s", marks: "\(prefix)marks", producer: "p\(pick(0...1))",
+                    epoch: Int64(pick(1...2)),
                     previous: pick(0...2) == 0 ? nil : Int64(pick(1...5)), sequence: Int64(pick(1...6)),
                     entries: (0..<pick(0...2)).map { _ in fields() }, limit: pick(2...30)))
         case 2, 3, 4:
             let checks = (0..<pick(0...1)).map { _ in
-                Transaction.Check(key: key(), field: "f\(pick(0...2))", text: pick(0...1) == 0 ? nil : "v\(pick(0...2))")
+                Transaction.Check(
+                    key: key(), field: "f\(pick(0...2))", text: pick(0...1) == 0 ? nil : "v\(pick(0...2))")
             }
             return .transaction(
                 Transaction(
@@ -144,7 +148,9 @@ private enum StoreOperation {
                         stream: "\(prefix)k2:s", head: head, previousHash: "h\(sequence - 1)", sequence: sequence,
                         hash: "h\(sequence)", fields: fields())))
         case 7:
-            let expected = pick(0...2) == 0 ? nil : LeaseRecord(owner: "o\(pick(0...2))", token: Int64(pick(1...3)), beat: Int64(pick(1...4)))
+            let expected =
+                pick(0...2) == 0
+                ? nil : LeaseRecord(owner: "o\(pick(0...2))", token: Int64(pick(1...3)), beat: Int64(pick(1...4)))
             return .take("\(prefix)lease", "o\(pick(0...2))", expected)
         case 8: return pick(0...3) == 0 ? .release(proof()) : .beat(proof())
         default:

@@ -53,7 +53,9 @@ import Testing
         try await server.use { client, _ in
             let script = "return {1, 'bulk', {2, {3, {4, {5}}}}, false, redis.status_reply('OK')}"
             let value = try await client.send(RedisCommand("EVAL", script, "0"))
-            let deep = RESPValue.array([.integer(2), .array([.integer(3), .array([.integer(4), .array([.integer(5)])])])])
+            let deep = RESPValue.array([
+                .integer(2), .array([.integer(3), .array([.integer(4), .array([.integer(5)])])]),
+            ])
             #expect(value == .array([.integer(1), .bulk(Array("bulk".utf8)), deep, .null, .simpleString("OK")]))
             #expect(try await client.send(RedisCommand("GET", "none")) == .null)
             let big = [UInt8](repeating: 7, count: 3_000_000)
@@ -127,7 +129,8 @@ import Testing
         let port = Int.random(in: 20_000...29_999)
         let server = try RedisServer([
             "--appendonly", "yes", "--tls-port", "\(port)", "--tls-cert-file", certificates.certificate,
-            "--tls-key-file", certificates.key, "--tls-ca-cert-file", certificates.authority, "--tls-auth-clients", "no",
+            "--tls-key-file", certificates.key, "--tls-ca-cert-file", certificates.authority, "--tls-auth-clients",
+            "no",
         ])
         defer { withExtendedLifetime(server) {} }
         let good = try RedisConfiguration(url: "rediss://localhost:\(port)?cacert=\(certificates.authority)")
@@ -170,7 +173,8 @@ private struct Certificates {
         }
         try run("req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=localhost")
         try "subjectAltName=DNS:localhost".write(toFile: "\(folder)/san", atomically: true, encoding: .utf8)
-        try run("x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 2 -extfile san")
+        try run(
+            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 2 -extfile san")
         authority = "\(folder)/ca.pem"
         certificate = "\(folder)/server.pem"
         key = "\(folder)/server.key"

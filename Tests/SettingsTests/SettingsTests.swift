@@ -63,10 +63,22 @@ import Testing
     }
 
     @Test(arguments: [
-        ("name: x\ntitle: t\nreversibility: 1\nblast_radius: 0\nsteps:\n  - action: rm.all\n    description: d\n", "kubernetes.scale"),
-        ("name: x\ntitle: t {user}\nreversibility: 1\nblast_radius: 0\nsteps:\n  - action: manual.step\n    description: d\n", "{name}"),
-        ("name: x\ntitle: t\nreversibility: 2\nblast_radius: 0\nsteps:\n  - action: manual.step\n    description: d\n", "0.0 to 1.0"),
-        ("name: x\ntitle: t\nreversibility: 1\nblast_radius: 0\nsteps:\n  - action: kubernetes.scale\n    description: d\n", "replicas"),
+        (
+            "name: x\ntitle: t\nreversibility: 1\nblast_radius: 0\nsteps:\n  - action: rm.all\n    description: d\n",
+            "kubernetes.scale"
+        ),
+        (
+            "name: x\ntitle: t {user}\nreversibility: 1\nblast_radius: 0\nsteps:\n  - action: manual.step\n    description: d\n",
+            "{name}"
+        ),
+        (
+            "name: x\ntitle: t\nreversibility: 2\nblast_radius: 0\nsteps:\n  - action: manual.step\n    description: d\n",
+            "0.0 to 1.0"
+        ),
+        (
+            "name: x\ntitle: t\nreversibility: 1\nblast_radius: 0\nsteps:\n  - action: kubernetes.scale\n    description: d\n",
+            "replicas"
+        ),
     ])
     func badRunbooksAreNamed(text: String, valid: String) {
         #expect { try RunbookCatalogue.read(YAMLDocument(text: text, file: "r.yaml")) } throws: {

@@ -85,10 +85,40 @@ struct ForecastPoolTests {
         let series = UniformSeries(history)
         let analogs = series.map { AnalogPassages($0, target: 40, horizon: 6 * 3_600) }
         #expect((analogs?.events ?? 0) > 30)
-        #expect(analogs?.probability == 1)
+        #expect(analogs?.times.count == analogs?.total)
         let never = series.map { AnalogPassages($0, target: 80, horizon: 6 * 3_600) }
         #expect(never?.events == 0)
-        #expect(never?.probability == 0)
+        #expect(never?.times.isEmpty == true)
+    }
+
+    @Test func anyDistanceAndAnyHistoryIsDefined() throws {
+        let baseline = try Baseline.learn(from: week(seed: 6) { 100 + 20 * sin(2 * .pi * $0 / 24) })
+        var generator = SplitMix64(seed: 7)
+        for exponent in 0..<18 {
+            let step = Int64(pow(10, Double(exponent)))
+            let from: Int64 = exponent > 14 ? .min : 0
+            let steady = (0..<60).map { Sample(timestamp: from &+ Int64($0) * step, value: Double($0)) }
+            let wild = steady.map { sample in
+                Sample(
+                    timestamp: sample.timestamp,
+                    value: (badValues + [9e149, -9e149, 5]).randomElement(using: &generator) ?? 0)
+            }
+            let torn = steady + [Sample(timestamp: .min, value: 3), Sample(timestamp: .max, value: 4)]
+            for history in [steady, wild, torn] {
+                for limit in [-9e149, 0, 70, 9e149] {
+                    for horizon in [1.0, 21_600, 2_592_000] {
+                        let forecast = BreachForecaster.forecast(
+                            recent: history, limit: limit, baseline: baseline,
+                            configuration: .init(horizonSeconds: horizon))
+                        guard let forecast else { continue }
+                        #expect((0...1).contains(forecast.probability), "step \(step)")
+                        #expect([forecast.p10, forecast.p50, forecast.p90].allSatisfy { ($0 ?? 0) >= 0 })
+                        #expect(forecast.path.allSatisfy { $0.p10.isFinite && $0.p10 <= $0.p90 && $0.p90.isFinite })
+                        #expect(forecast.slopePerHour.isFinite)
+                    }
+                }
+            }
+        }
     }
 
     @Test func lineOfAWindowIsTheLeastSquaresLine() throws {

@@ -1,8 +1,8 @@
 /// When a series reached its target in the past from states like the present one.
 ///
-/// Nearest neighbours (Lorenz 1969, "Atmospheric predictability as revealed by naturally occurring analogues") among past
-/// points with a known outcome: alike in level, in the change of the last two hours, and in the time of day. They tell of
-/// recurring breaches that no smooth path shows: nightly jobs, bursts.
+/// Nearest neighbours (Lorenz 1969, "Atmospheric predictability as revealed by naturally occurring analogues") among
+/// past points with a known outcome: alike in level, in the change of the last two hours, and in the time of day. They
+/// tell of recurring breaches that no smooth path shows: nightly jobs, bursts.
 struct AnalogPassages {
     private static let neighbours = 16
     /// Half an hour and two hours, in seconds.
@@ -14,8 +14,7 @@ struct AnalogPassages {
     private(set) var events = 0
     /// Seconds to the breach from each of the nearest past points, ascending, those within the horizon only.
     private(set) var times: [Double] = []
-    /// Share of the nearest past points that a breach followed within the horizon.
-    var probability: Double { total > 0 ? Double(times.count) / Double(total) : 0 }
+    /// Nearest past points that were found.
     private(set) var total = 0
 
     init(_ series: UniformSeries, target: Double, horizon: Double) {

@@ -9,6 +9,7 @@ package struct Band: Sendable, Equatable, Codable {
     /// Robust standard deviation (1.4826 · MAD) of the residuals; above 0.
     package var scale: Double
 
+    /// All fields as given.
     package init(expected: Double, lower: Double, upper: Double, scale: Double) {
         self.expected = expected
         self.lower = lower

@@ -20,6 +20,7 @@ package struct BaselineConfiguration: Sendable, Equatable, Codable {
     /// 0.4 divided by the days of history is added to it.
     package var minimumSeasonGain: Double
 
+    /// Values that are not finite or out of range are replaced by the nearest or default ones.
     package init(
         stepMilliseconds: Int64 = 60_000, minimumDays: Double = 3, fullConfidenceDays: Double = 7,
         utcOffsetSeconds: Int64 = 0, relativeScaleFloor: Double = 0.01, absoluteScaleFloor: Double = 1e-9,

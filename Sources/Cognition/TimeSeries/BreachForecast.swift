@@ -19,6 +19,7 @@ package struct BreachForecast: Sendable, Equatable, Codable {
     /// What the series is expected to do until the horizon, 24 steps.
     package var path: [QuantilePoint]
 
+    /// All fields as given.
     package init(
         p10: Double? = nil, p50: Double? = nil, p90: Double? = nil, probability: Double = 0, slopePerHour: Double,
         limit: Double, significant: Bool, alreadyBreached: Bool = false, path: [QuantilePoint] = []

@@ -9,6 +9,7 @@ package struct BreachForecastConfiguration: Sendable, Equatable, Codable {
     /// Whether a breach that recurs, as a daily peak beyond the limit, is claimed without a trend; default true.
     package var claimsRecurring: Bool
 
+    /// Values that are not finite or out of range are replaced by the nearest or default ones.
     package init(
         horizonSeconds: Double = 6 * 3_600, significance: Double = 0.01, minimumPoints: Int = 12,
         claimsRecurring: Bool = true

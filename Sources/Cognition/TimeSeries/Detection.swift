@@ -13,6 +13,7 @@ package struct Detection: Sendable, Equatable, Codable {
     /// What the sample changes.
     package var transition: Transition
 
+    /// All fields as given.
     package init(
         score: Double, band: Band, value: Double, relativeDeviation: Double, members: [MemberScore],
         transition: Transition

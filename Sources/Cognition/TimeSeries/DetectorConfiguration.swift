@@ -15,6 +15,7 @@ package struct DetectorConfiguration: Sendable, Equatable, Codable {
     /// Combined score below which a sample is normal again, at most `threshold`; default half of it.
     package var clearLevel: Double
 
+    /// Values that are not finite or out of range are replaced by the nearest or default ones.
     package init(
         threshold: Double = 0.7, direction: AlarmDirection = .both, minimumDeviation: Double = 0,
         minimumRelativeDeviation: Double = 0.05, consecutive: Int = 3, clearAfter: Int = 5, clearLevel: Double? = nil

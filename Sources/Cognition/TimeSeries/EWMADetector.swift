@@ -1,8 +1,10 @@
 /// Distance from an exponentially weighted moving average (Roberts 1959, "Control chart tests based on geometric moving
 /// averages") in robust standard deviations of that distance.
 ///
-/// Reacts to spikes and jumps, and follows a new level within about 50 samples. Warms up for 32 samples. State: 6 words.
+/// Reacts to spikes and jumps, and follows a new level within about 50 samples. Warms up for 32 samples. State: 6
+/// words.
 package struct EWMADetector: StreamingDetector {
+    /// Name in configurations and explanations.
     package static let name = "ewma"
     private static let warmUp = 32
     private static let window = 50.0
@@ -11,8 +13,10 @@ package struct EWMADetector: StreamingDetector {
     private var count = 0
     private var scale = RunningScale(window: 500)
 
+    /// A detector that has seen nothing.
     package init() {}
 
+    /// Takes in the next sample and scores it, in [0,1].
     package mutating func update(_ sample: Sample) -> Double {
         guard sample.isUsable else { return 0 }
         count = min(count + 1, 1 << 40)

@@ -12,6 +12,7 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
     private var hysteresis = AnomalyHysteresis()
     private var newest: Int64?
 
+    /// A detector without an open anomaly.
     package init(baseline: Baseline, configuration: DetectorConfiguration = .init()) {
         self.baseline = baseline
         self.configuration = configuration

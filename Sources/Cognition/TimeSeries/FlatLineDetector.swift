@@ -1,8 +1,10 @@
 /// A series that varies and then repeats one value: a dead sensor, a stuck exporter, a hung process.
 ///
 /// The share of repetitions is learned from finished runs; a run of k repetitions then has the probability share^k.
-/// Series that have changed fewer than 16 times, or that repeat themselves almost always, are never flat. State: 6 words.
+/// Series that have changed fewer than 16 times, or that repeat themselves almost always, are never flat. State: 6
+/// words.
 package struct FlatLineDetector: StreamingDetector {
+    /// Name in configurations and explanations.
     package static let name = "flat-line"
     private static let leastChanges = 16.0
 
@@ -11,8 +13,10 @@ package struct FlatLineDetector: StreamingDetector {
     private var repetitions = 0.0
     private var changes = 0.0
 
+    /// A detector that has seen nothing.
     package init() {}
 
+    /// Takes in the next sample and scores it, in [0,1].
     package mutating func update(_ sample: Sample) -> Double {
         guard sample.isUsable else { return 0 }
         guard let last else {

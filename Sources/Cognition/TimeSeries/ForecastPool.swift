@@ -88,6 +88,7 @@ struct ForecastPool {
         for hours in [6.0, 12] { models.append(.curve(window: hours * Self.hour)) }
         guard !isSeasonal else { return models }
         let day = Int((24 * Self.hour / series.step).rounded())
+        guard day > 1 else { return models }
         models += [.repetition(period: day, isMoved: true), .repetition(period: day, isMoved: false)]
         if let period = Self.period(of: series, longest: day * 3 / 4) {
             models += [.repetition(period: period, isMoved: true), .repetition(period: period, isMoved: false)]

@@ -4,6 +4,7 @@
 /// taken to be smaller than the band's, and the middle of the quartiles never farther than one deviation from the
 /// band's. State: at most 33 words.
 package struct IQRDetector: Detector, Equatable, Codable {
+    /// Name in configurations and explanations.
     package static let name = "iqr"
     private static let capacity = 32
     /// Quartile of the standard normal distribution.
@@ -13,8 +14,10 @@ package struct IQRDetector: Detector, Equatable, Codable {
     private var residuals: [Double] = []
     private var next = 0
 
+    /// A detector that has seen nothing.
     package init() {}
 
+    /// Takes in the next value and scores its distance from the band, in [0,1].
     package mutating func update(timestamp: Int64, value: Double, band: Band) -> Double {
         guard abs(value) < 1e150 else { return 0 }
         let deviation = band.deviation(of: value)

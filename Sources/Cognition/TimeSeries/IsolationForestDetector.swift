@@ -6,11 +6,13 @@
 
 /// How few random cuts isolate the newest sample from the recent ones.
 ///
-/// Isolation Forest (Liu, Ting and Zhou 2008, algorithms 1 to 3), with the chance counted in that a cut falls between the
-/// sample and all others (Guha and others 2016, "Robust random cut forest", section 3), over value, step from the sample before, and distance
-/// from the mean of the eight before: 24 trees of 64 out of the last 256 samples, grown anew every 128 samples. The
-/// forest's score is compared with its own recent mean and spread. Warms up for 256 samples. State: at most 70 KiB.
+/// Isolation Forest (Liu, Ting and Zhou 2008, algorithms 1 to 3), with the chance counted in that a cut falls between
+/// the sample and all others (Guha and others 2016, "Robust random cut forest", section 3), over value, step from the
+/// sample before, and distance from the mean of the eight before: 24 trees of 64 out of the last 256 samples, grown
+/// anew every 128 samples. The forest's score is compared with its own recent mean and spread. Warms up for 256
+/// samples. State: at most 70 KiB.
 package struct IsolationForestDetector: StreamingDetector {
+    /// Name in configurations and explanations.
     package static let name = "isolation-forest"
     private static let trees = 24
     private static let sample = 64
@@ -29,6 +31,7 @@ package struct IsolationForestDetector: StreamingDetector {
     /// - Parameter seed: of the random cuts; the same seed gives the same scores.
     package init(seed: UInt64 = 1) { generator = SplitMix64(seed: seed) }
 
+    /// Takes in the next sample and scores it, in [0,1].
     package mutating func update(_ sample: Sample) -> Double {
         guard sample.isUsable else { return 0 }
         defer {

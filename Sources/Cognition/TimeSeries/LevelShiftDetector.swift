@@ -5,6 +5,7 @@
 /// sum's tail is exponential with rate 1 (Siegmund 1985, chapter 2), which gives the score. The deviations are divided
 /// by the long-run noise: a noise with memory has fewer independent samples. State: 11 words.
 package struct LevelShiftDetector: StreamingDetector {
+    /// Name in configurations and explanations.
     package static let name = "level-shift"
     private static let warmUp = 64
     private static let allowance = 0.5
@@ -18,8 +19,10 @@ package struct LevelShiftDetector: StreamingDetector {
     private var lastDeviation = 0.0
     private var memory = 0.0
 
+    /// A detector that has seen nothing.
     package init() {}
 
+    /// Takes in the next sample and scores it, in [0,1].
     package mutating func update(_ sample: Sample) -> Double {
         guard sample.isUsable else { return 0 }
         count = min(count + 1, 1 << 40)

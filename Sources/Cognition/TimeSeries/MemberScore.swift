@@ -5,6 +5,7 @@ package struct MemberScore: Sendable, Equatable, Codable {
     /// In [0,1].
     package var score: Double
 
+    /// All fields as given.
     package init(name: String, score: Double) {
         self.name = name
         self.score = score

@@ -9,6 +9,7 @@ package struct QuantilePoint: Sendable, Equatable, Codable {
     /// 90th percentile.
     package var p90: Double
 
+    /// All fields as given.
     package init(timestamp: Int64, p10: Double, p50: Double, p90: Double) {
         self.timestamp = timestamp
         self.p10 = p10

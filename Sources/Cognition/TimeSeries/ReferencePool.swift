@@ -1,8 +1,8 @@
 /// What a series should be now by several references to its own past, combined by how well each has done.
 ///
-/// References: the level of the last samples, the level of the last day, the typical day, and the typical day and week each
-/// moved to the present level. A reference counts by the inverse cube of the scale of its residuals, so that the best
-/// ones decide. State: about 480 words.
+/// References: the level of the last samples, the level of the last day, the typical day, and the typical day and week
+/// each moved to the present level. A reference counts by the inverse cube of the scale of its residuals, so that the
+/// best ones decide. State: about 480 words.
 struct ReferencePool: Sendable, Equatable, Codable {
     private static let dailyBuckets = 48
     private static let weeklyBuckets = 168

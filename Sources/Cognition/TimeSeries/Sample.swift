@@ -5,6 +5,7 @@ package struct Sample: Sendable, Equatable, Codable {
     /// Value in the unit of the series; see ``isUsable`` for what counts.
     package var value: Double
 
+    /// All fields as given.
     package init(timestamp: Int64, value: Double) {
         self.timestamp = timestamp
         self.value = value

@@ -106,8 +106,8 @@ struct SeasonCalendar {
         return SeasonalProfile(kinds: kinds, buckets: buckets, center: center, values: values, offset: offset)
     }
 
-    /// Mean of the median and the 80 % quantile over the days of a day's mean absolute residual, each day predicted from
-    /// the others.
+    /// Mean of the median and the 80 % quantile over the days of a day's mean absolute residual, each day predicted
+    /// from the others.
     ///
     /// One bad day of a week does not count so, but the two days of a weekend do. Without kinds the prediction is one
     /// level for all buckets.

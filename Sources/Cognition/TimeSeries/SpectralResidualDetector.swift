@@ -6,11 +6,12 @@
 
 /// Salience of the newest sample: what its recent window holds beyond the usual shape of its spectrum.
 ///
-/// Spectral residual (Ren and others 2019, "Time-series anomaly detection service at Microsoft", section 4.1): windows of
-/// 64 values, the last 5 of them continued with the gradient before the newest one, average filter of 3. What the salience
-/// of the newest value has above the window's mean is measured in its own running spread, as the end of a window is more
-/// salient than its middle even in noise. State: at most 64 words.
+/// Spectral residual (Ren and others 2019, "Time-series anomaly detection service at Microsoft", section 4.1): windows
+/// of 64 values, the last 5 of them continued with the gradient before the newest one, average filter of 3. What the
+/// salience of the newest value has above the window's mean is measured in its own running spread, as the end of a
+/// window is more salient than its middle even in noise. State: at most 64 words.
 package struct SpectralResidualDetector: StreamingDetector {
+    /// Name in configurations and explanations.
     package static let name = "spectral-residual"
     private static let size = 64
     private static let continued = 5
@@ -21,8 +22,10 @@ package struct SpectralResidualDetector: StreamingDetector {
     private var values: [Double] = []
     private var spread = RunningScale(window: 500)
 
+    /// A detector that has seen nothing.
     package init() {}
 
+    /// Takes in the next sample and scores it, in [0,1].
     package mutating func update(_ sample: Sample) -> Double {
         guard sample.isUsable else { return 0 }
         values.append(sample.value)

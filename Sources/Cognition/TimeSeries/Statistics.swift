@@ -8,8 +8,6 @@
 enum Statistics {
     /// Scale of the median absolute deviation that estimates a normal distribution's standard deviation.
     static let madToSigma = 1.4826
-    /// Scale of the interquartile range that does so.
-    static let iqrToSigma = 1 / 1.349
 
     /// The quantile of sorted values by linear interpolation (Hyndman and Fan 1996, type 7); 0 when empty.
     static func quantile(sorted values: [Double], _ probability: Double) -> Double {

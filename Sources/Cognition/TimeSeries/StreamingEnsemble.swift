@@ -4,22 +4,28 @@
     import Darwin
 #endif
 
-/// The default for a series without a learned baseline: how seldom so large a surprise comes, by the series' own past.
+/// The default for scores that mean the same on every series: how seldom so large a surprise comes, by the series' own
+/// past.
 ///
-/// The residual against a ``ReferencePool`` is scaled by the usual noise, also by that of the hour of the day, alone and
-/// smoothed over a few samples; a ``TailCalibration`` turns either into a probability, and that into the number expected
-/// in a day. Surprises that recur are expected as often as they came (``EpisodeMemory``), and shortly after an alarm
-/// another one needs more evidence (``AlarmHold``). The score is 0.7 where a surprise is expected once in eight days, and
-/// fades after it, below 0.7, for half a day. Warms up for 100 samples. State: at most 600 words (4.8 KiB).
+/// The residual against a ``ReferencePool`` is scaled by the usual noise, also by that of the hour of the day, alone
+/// and smoothed over a few samples; a ``TailCalibration`` turns either into a probability, and that into the number
+/// expected in a day. Surprises that recur are expected as often as they came (``EpisodeMemory``), and shortly after an
+/// alarm another one needs more evidence (``AlarmHold``). A learned baseline, where there is one, is a further witness:
+/// the deviation from its band is calibrated in the same way and counts for about a third. The score is 0.7 where a
+/// surprise is expected once in five to six days, and fades after it, below 0.7, for half a day. Warms up for 100
+/// samples. State: at most 640 words (5 KiB) without the baseline.
 package struct StreamingEnsemble: StreamingDetector {
+    /// Name in configurations and explanations.
     package static let name = "ensemble"
 
     private static let warmUp = 100
     private static let threshold = 0.7
     /// Decades of probability, per day, at which the score is the threshold, and at which it is 0.
-    private static let unusual = 0.9
+    private static let unusual = 0.75
     private static let usual = -2.0
     private static let window = 1_000.0
+    /// What the baseline counts for, in [0,1].
+    private static let baselineShare = 0.35
 
     private var first: Int64?
     private var last: Int64 = 0
@@ -31,16 +37,25 @@ package struct StreamingEnsemble: StreamingDetector {
     private var noiseByHour = SeasonTable(period: SeasonalProfile.day, buckets: 24, rate: 0.15)
     private var smooth = 0.0
     private var smoothScale = RunningScale(window: window)
-    private var tail = TailCalibration()
-    private var smoothTail = TailCalibration()
-    private var episodes = EpisodeMemory()
-    private var smoothEpisodes = EpisodeMemory()
+    private var alone = SurpriseCalibration()
+    private var together = SurpriseCalibration()
+    private var againstBaseline = SurpriseCalibration()
     private var hold = AlarmHold()
     private var memory = 0.0
 
+    /// A detector that has seen nothing.
     package init() {}
 
-    package mutating func update(_ sample: Sample) -> Double {
+    /// Takes in the next sample and scores it, in [0,1].
+    package mutating func update(_ sample: Sample) -> Double { update(sample, baseline: nil) }
+
+    /// Takes in the next sample and scores it, with the help of what was learned from history.
+    ///
+    /// - Parameters:
+    ///   - sample: unusable ones, and ones that are not newer than the last, score 0 and change nothing.
+    ///   - baseline: what is normal, learned from samples before this one; `nil` as long as there is none.
+    /// - Returns: the score, in [0,1].
+    package mutating func update(_ sample: Sample, baseline: Baseline?) -> Double {
         guard sample.isUsable else { return 0 }
         let (time, value) = (sample.timestamp, sample.value)
         guard let first else {
@@ -60,7 +75,8 @@ package struct StreamingEnsemble: StreamingDetector {
         let residual = value - expected
         let deviation = deviation(of: residual, expected: expected, at: time)
         let bound = count > Self.warmUp / 2 && scale.value > 0 ? 3 * scale.value : .greatestFiniteMagnitude
-        let decades = decades(of: deviation, at: time, age: age)
+        let distance = baseline.map { $0.band(at: time).deviation(of: value) }
+        let decades = decades(of: deviation, distance, at: time, age: age)
         scale.update(residual)
         references.update(expected + max(-bound, min(bound, residual)), at: time, age: age, step: step)
         return count > Self.warmUp ? score(decades, at: time, elapsed: elapsed) : 0
@@ -87,24 +103,17 @@ package struct StreamingEnsemble: StreamingDetector {
     }
 
     /// How seldom a deviation is: the negative decimal logarithm of the number expected in a day.
-    private mutating func decades(of deviation: Double, at time: Int64, age: Double) -> Double {
+    private mutating func decades(of deviation: Double, _ distance: Double?, at time: Int64, age: Double) -> Double {
         smooth += 0.2 * (max(-6, min(6, deviation)) - smooth)
         let smoothed = abs(smoothScale.deviation(smooth))
         smoothScale.update(smooth)
-        let size = abs(deviation)
-        let alone = tail.logarithm(size)
-        let together = smoothTail.logarithm(smoothed)
         let perDay = Double(SeasonalProfile.day) / step
-        var decades = -(min(alone, together) + log(perDay)) / log(10)
-        // Episodes about as large have come so many times in as many days.
-        let known =
-            alone <= together ? episodes.count(atLeast: 0.7 * size) : smoothEpisodes.count(atLeast: 0.7 * smoothed)
-        if known > 0 { decades = min(decades, 0.3 - log10((Double(known) - 0.5) / max(1, age))) }
-        tail.update(size)
-        smoothTail.update(smoothed)
-        episodes.update(size, at: time)
-        smoothEpisodes.update(smoothed, at: time)
-        return decades
+        let alone = alone.decades(of: abs(deviation), at: time, perDay: perDay, age: age)
+        let together = together.decades(of: smoothed, at: time, perDay: perDay, age: age)
+        let own = alone.raw >= together.raw ? alone.bounded : together.bounded
+        guard let distance else { return own }
+        let learned = againstBaseline.decades(of: abs(distance), at: time, perDay: perDay, age: age).bounded
+        return own * (1 - Self.baselineShare) + learned * Self.baselineShare
     }
 
     private mutating func score(_ decades: Double, at time: Int64, elapsed: Double) -> Double {

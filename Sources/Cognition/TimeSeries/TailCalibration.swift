@@ -6,9 +6,9 @@
 
 /// The probability that a stream of magnitudes exceeds a value, learned from the stream itself.
 ///
-/// The quantile 0.95 is tracked by stochastic approximation (Robbins and Monro 1951) in logarithms, and beyond it the tail
-/// is a Pareto tail with Hill's estimator (Hill 1975). Single magnitudes count for little, so that anomalies do not
-/// stretch the tail. State: 3 words.
+/// The quantile 0.95 is tracked by stochastic approximation (Robbins and Monro 1951) in logarithms, and beyond it the
+/// tail is a Pareto tail with Hill's estimator (Hill 1975). Single magnitudes count for little, so that anomalies do
+/// not stretch the tail. State: 3 words.
 struct TailCalibration: Sendable, Equatable, Codable {
     private static let exceeding = 0.05
     /// Effective number of exceeding magnitudes.

@@ -4,14 +4,17 @@
 /// sample), never taken to be smaller than the band, so that a series that has become noisier alarms less. State: 16
 /// bytes.
 package struct ThreeSigmaDetector: Detector, Equatable, Codable {
+    /// Name in configurations and explanations.
     package static let name = "3-sigma"
     private static let weight = 1.0 / 64
 
     /// Weighted variance of residuals in units of the band, 1 being normal.
     private var variance = 1.0
 
+    /// A detector that has seen nothing.
     package init() {}
 
+    /// Takes in the next value and scores its distance from the band, in [0,1].
     package mutating func update(timestamp: Int64, value: Double, band: Band) -> Double {
         guard abs(value) < 1e150 else { return 0 }
         let deviation = band.deviation(of: value)

@@ -70,7 +70,10 @@ struct UniformSeries: Sendable {
     }
 
     /// Time of a point of the grid, Unix milliseconds; also of points that are yet to come.
-    func time(_ index: Int) -> Int64 { end &+ Int64(Double(index - count + 1) * step * 1_000) }
+    func time(_ index: Int) -> Int64 {
+        let offset = Double(index - count + 1) * step * 1_000
+        return end &+ Int64(max(-9e18, min(9e18, offset)))
+    }
 
     /// Mean of the `length` values up to and including `index`.
     func mean(at index: Int, length: Int) -> Double {
