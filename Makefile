@@ -4,12 +4,11 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 YES ?=
-NAME ?=
 SWIFT_BUILD := swift build
 PACKAGES := libhiredis-dev redis-server prometheus protobuf-compiler curl
 PROTOC_GEN := .build/debug/protoc-gen-swift
 
-.PHONY: help deps build test lint format proto proto-check demo bench docs clean
+.PHONY: help deps build test lint format proto demo clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

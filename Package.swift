@@ -99,6 +99,17 @@ let package = Package(
             ],
             path: "Sources/Adapters/Prometheus"),
         .target(
+            name: "Kubernetes",
+            dependencies: [
+                "Bus", "Model", "Remediation", "Yams",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOFoundationCompat", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ],
+            path: "Sources/Adapters/Kubernetes"),
+        .target(
             name: "LocalCommand",
             dependencies: [
                 "Model", "Remediation", .product(name: "Subprocess", package: "swift-subprocess"),
@@ -193,7 +204,7 @@ let package = Package(
                 "Authority", "Bus", "Decision", "Model", "RedisBus", "RedisClient", "Settings", "Signatures",
                 "WireFormat",
             ]),
-        process("sre-executor", ["Bus", "LocalCommand", "Remediation", "Settings", "Signatures"]),
+        process("sre-executor", ["Bus", "Kubernetes", "LocalCommand", "Remediation", "Settings", "Signatures"]),
 
         .target(
             name: "TestSupport",
@@ -211,6 +222,16 @@ let package = Package(
         tests("SettingsTests", ["Authority", "Settings"]),
         tests("DecisionTests", ["Authority", "Bus", "Decision", "Model", "Signatures", "WireFormat"]),
         tests("AnalyzerTests", ["Analyzer", "Bus", "Diagnosis", "Model", "TimeSeries", "WireFormat"]),
+        .executableTarget(
+            name: "FakeKube",
+            dependencies: [
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/FakeKube"),
+        tests("KubernetesTests", ["Kubernetes", "Model", "Remediation"]),
         tests("ProcessTests", []),
         tests(
             "GatewayTests",

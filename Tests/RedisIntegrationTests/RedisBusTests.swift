@@ -71,6 +71,17 @@ import Testing
         }
     }
 
+    @Test func trimsBehindAPositionAndNothingElse() async throws {
+        let server = try RedisServer()
+        try await server.use { client, bus in
+            for number in 1...5 { _ = try await client.send(RedisCommand("XADD", "{p00}:s", "\(number)-0", "a", "b")) }
+            let before = EntryID(milliseconds: 4, sequence: 0)
+            _ = try await bus.transition(Transaction(changes: [.trim(stream: "{p00}:s", before: before)]))
+            let left = try await bus.newestEntries("{p00}:s", limit: 10).map { "\($0.id)" }
+            #expect(left == ["5-0", "4-0"])
+        }
+    }
+
     @Test func wakesOnAnEntry() async throws {
         let server = try RedisServer()
         try await server.use { client, bus in

@@ -137,6 +137,7 @@ extension Transaction {
             case .rank(let key, let member, let score): add("Z", key, [text(score), text(member)])
             case .unrank(let key, let member): add("R", key, [text(member)])
             case .remove(let key): add("E", key, [])
+            case .trim(let stream, let before): add("T", stream, [text(before)])
             }
         }
         return arguments

@@ -105,6 +105,8 @@ local function apply(keys, args)
             redis.call('ZREM', key, args[first])
         elseif operation == 'E' then
             redis.call('DEL', key)
+        elseif operation == 'T' then
+            redis.call('XTRIM', key, 'MINID', args[first])
         end
     end
     return reply

@@ -75,6 +75,7 @@ struct ModelContents: Sendable {
         case .unrank(let key, let member):
             sets[key]?[member] = nil
             if sets[key]?.isEmpty == true { sets[key] = nil }
+        case .trim(let stream, let before): streams[stream]?.removeAll { $0.id < before }
         case .remove(let key):
             hashes[key] = nil
             streams[key] = nil

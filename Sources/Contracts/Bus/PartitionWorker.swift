@@ -45,10 +45,13 @@ package struct PartitionWorker<Session: PartitionSession>: Sendable {
         package var batch: Int
         /// Committed entries between two snapshots.
         package var snapshotEvery: Int
+        /// Input streams that are trimmed behind the snapshot, and how many milliseconds behind it.
+        package var retention: [Topic: UInt64]
 
         package init(
             role: String, inputs: [Topic], partitions: Int = Partition.defaultCount,
-            timing: LeaseTiming = .partition, batch: Int = 64, snapshotEvery: Int = 256
+            timing: LeaseTiming = .partition, batch: Int = 64, snapshotEvery: Int = 256,
+            retention: [Topic: UInt64] = [:]
         ) {
             self.role = role
             self.inputs = inputs
@@ -56,6 +59,7 @@ package struct PartitionWorker<Session: PartitionSession>: Sendable {
             self.timing = timing
             self.batch = batch
             self.snapshotEvery = snapshotEvery
+            self.retention = retention
         }
     }
 
@@ -189,11 +193,19 @@ package struct PartitionWorker<Session: PartitionSession>: Sendable {
         guard let snapshot = try session.snapshot() else { return }
         let positions = try await store.fields(stateKey)
         var fields = [Field("snapshot", snapshot)]
+        var trims: [Transaction.Change] = []
         for topic in configuration.inputs {
             let stream = keys.stream(topic, partition)
-            if let position = positions["position:\(stream)"] { fields.append(Field("snapshot:\(stream)", position)) }
+            guard let position = positions["position:\(stream)"] else { continue }
+            fields.append(Field("snapshot:\(stream)", position))
+            // What is behind the snapshot is never replayed; it is kept for a while for people.
+            guard let kept = configuration.retention[topic],
+                let id = EntryID(String(decoding: position, as: UTF8.self)),
+                id.milliseconds > kept
+            else { continue }
+            trims.append(.trim(stream: stream, before: EntryID(milliseconds: id.milliseconds - kept, sequence: 0)))
         }
-        try await commit(Transaction(changes: [.set(key: stateKey, fields: fields)]), proof)
+        try await commit(Transaction(changes: [.set(key: stateKey, fields: fields)] + trims), proof)
     }
 
     private func commit(_ transaction: Transaction, _ proof: LeaseProof) async throws {

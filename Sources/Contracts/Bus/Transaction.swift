@@ -61,6 +61,8 @@ package struct Transaction: Sendable, Equatable {
         case unrank(key: String, member: String)
         /// Removes a key.
         case remove(key: String)
+        /// Removes the entries of a stream that are older than a position.
+        case trim(stream: String, before: EntryID)
     }
 
     /// Lease that must be held, `nil` for changes that are guarded by checks alone.
@@ -105,7 +107,7 @@ package struct Transaction: Sendable, Equatable {
         for change in changes {
             switch change {
             case .set(let key, _), .unset(let key, _), .increment(let key, _, _), .append(let key, _),
-                .rank(let key, _, _), .unrank(let key, _), .remove(let key):
+                .rank(let key, _, _), .unrank(let key, _), .remove(let key), .trim(let key, _):
                 add(key)
             }
         }

@@ -28,7 +28,7 @@ struct AnalyzerCommand: AsyncParsableCommand {
             let worker = PartitionWorker(
                 .init(
                     role: AnalyzerSession.role, inputs: AnalyzerSession.inputs, partitions: context.partitions,
-                    timing: context.timing),
+                    timing: context.timing, retention: [.observations: 3_600_000]),
                 store: context.store, keys: context.keys, newOwner: context.newOwner, observe: context.busObserver
             ) { partition, _ in
                 AnalyzerSession(

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Bus
+import Foundation
+import Kubernetes
 import LocalCommand
 import Logging
 import Remediation
@@ -39,10 +41,24 @@ struct ExecutorCommand: AsyncParsableCommand {
         }
     }
 
+    /// The file that is configured, else `$KUBECONFIG`, else the pod's service account, else `~/.kube/config`.
+    private static func access(_ context: ProcessContext) throws -> KubernetesAccess {
+        let environment = context.configuration.environment
+        let settings = context.settings.kubernetes
+        if let file = settings.kubeconfig ?? environment["KUBECONFIG"] {
+            return try .kubeconfig(file, context: settings.context)
+        }
+        if let access = KubernetesAccess.inCluster(environment: environment) { return access }
+        return try .kubeconfig(NSHomeDirectory() + "/.kube/config", context: settings.context)
+    }
+
     private static func targets(_ context: ProcessContext) throws -> [any ActionTarget] {
         var targets: [any ActionTarget] = []
         if let file = context.settings.commandsFile {
             targets.append(CommandTarget(commands: try CommandsFile.read(YAMLDocument(file: file))))
+        }
+        if context.settings.kubernetes.isEnabled {
+            targets.append(DeploymentTarget(client: try KubernetesClient(try access(context))))
         }
         return targets
     }
