@@ -4,11 +4,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 YES ?=
+NAME ?=
 SWIFT_BUILD := swift build
 PACKAGES := libhiredis-dev redis-server prometheus protobuf-compiler curl
 PROTOC_GEN := .build/debug/protoc-gen-swift
 
-.PHONY: help deps build test lint format proto demo clean
+.PHONY: help deps build test lint format proto demo bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +44,10 @@ proto: deps ## Generate the Swift code of proto/ again
 demo: deps ## Walk one incident to its end (YES=1 signs the approval by itself)
 	$(SWIFT_BUILD)
 	.build/debug/sre-agent demo $(if $(YES),--yes)
+
+bench: ## Run a benchmark in release mode (NAME=throughput, or NAME="detect --data DIR --out DIR", …)
+	$(SWIFT_BUILD) -c release --product sre-bench
+	.build/release/sre-bench $(or $(NAME),throughput)
 
 clean: ## Remove everything that was built
 	rm -rf .build .run

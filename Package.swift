@@ -186,6 +186,10 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ]),
+        .executableTarget(
+            name: "sre-bench",
+            dependencies: ["TimeSeries", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Sources/Processes/sre-bench"),
         process("sre-metrics-collector", ["Bus", "Model", "Perception", "Settings", "Telemetry"]),
         process("sre-analyzer", ["Analyzer", "Bus", "Telemetry"]),
         process("sre-planner", ["Authority", "Bus", "Decision", "Settings", "Signatures"]),

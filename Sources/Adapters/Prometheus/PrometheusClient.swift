@@ -57,7 +57,9 @@ package struct PrometheusClient: MetricsSource {
 
     /// Whether Prometheus answers and is ready to serve queries.
     package func isReady() async -> Bool {
-        guard let response = try? await http.execute(HTTPClientRequest(url: base + "/-/ready"), timeout: .seconds(3))
+        guard
+            let response = try? await http.execute(
+                HTTPClientRequest(url: base + "/-/ready"), timeout: .milliseconds(1_500))
         else { return false }
         _ = try? await response.body.collect(upTo: 1 << 16)
         return response.status == .ok
