@@ -235,6 +235,9 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Tests/FakeKube"),
+        tests(
+            "PerceptionTests",
+            ["Bus", "Model", "Perception", "WireFormat", .product(name: "Logging", package: "swift-log")]),
         tests("KubernetesTests", ["Kubernetes", "Model", "Remediation"]),
         tests("ProcessTests", []),
         tests(
