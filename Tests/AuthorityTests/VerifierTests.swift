@@ -174,4 +174,21 @@ import WireFormat
             try Fixtures.verifier(policy, auto: true).startable(record, now: Fixtures.now)
         }
     }
+
+    /// Redis can say that a plan is running; only signatures say that it may.
+    @Test(arguments: [PlanState.running, .verifying, .rollingBack])
+    func aRunningPlanIsTakenUpOnlyWithItsApprovals(state: PlanState) throws {
+        let verifier = Fixtures.verifier()
+        #expect(throws: Refusal.quorum(have: 0, need: 1)) {
+            try verifier.resumable(try Fixtures.record(state: state), now: Fixtures.now)
+        }
+        var record = try approved([try Fixtures.statement(about: try Fixtures.record())])
+        record.state = state
+        _ = try verifier.resumable(record, now: Fixtures.now)
+        // Begun in time, taken up a little after the expiry: goes on. Much later: a person decides.
+        _ = try verifier.resumable(record, now: Fixtures.plan().expires.advanced(bySeconds: 30))
+        #expect(throws: Refusal.expired) {
+            try verifier.resumable(record, now: Fixtures.plan().expires.advanced(bySeconds: 3_600))
+        }
+    }
 }

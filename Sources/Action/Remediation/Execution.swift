@@ -29,7 +29,13 @@ struct Execution: Sendable {
     private mutating func drive() async throws {
         if record.state.isReady {
             tell("executing the plan")
-            try await journal.write(machine, action: "plan.started", isStart: true)
+            do {
+                try await journal.write(machine, action: "plan.started", isStart: true)
+            } catch let conflict as CommitConflict where conflict.key == journal.activeKey {
+                machine.gaveUp("another plan is being executed on this target")
+                try await write("plan.stopped")
+                return
+            }
         } else {
             tell("taking up an execution that was interrupted")
         }

@@ -66,9 +66,12 @@ struct ExecutionJournal: Sendable {
         throw CommitConflict(key: keys.auditHead(partition), field: "hash")
     }
 
+    /// Key that names the plan which is being executed on the target.
+    var activeKey: String { keys.activePlan("\(plan.target)", partition) }
+
     private func transaction(_ outcome: Outcome, _ envelope: Envelope, isStart: Bool) throws -> Transaction {
         let key = keys.plan(record.hash, partition)
-        let active = keys.activePlan("\(plan.target)", partition)
+        let active = activeKey
         var transaction = Transaction(
             lease: lease, checks: [.init(key: key, field: "version", text: "\(version)")],
             changes: [
@@ -84,7 +87,9 @@ struct ExecutionJournal: Sendable {
             transaction.checks.append(.init(key: active, field: "plan", value: nil))
             transaction.changes.append(.set(key: active, fields: [Field("plan", record.hash)]))
         }
-        if outcome.state.isTerminal { transaction.changes.append(.remove(key: active)) }
+        // A plan that never began does not hold the target.
+        let holdsTarget = record.state.isExecuting || version > record.version
+        if outcome.state.isTerminal, holdsTarget { transaction.changes.append(.remove(key: active)) }
         return transaction
     }
 }

@@ -82,7 +82,8 @@ package struct ExecutorSession: PartitionSession {
             let verifier = context.verifier()
             let plan =
                 record.state.isReady
-                ? try verifier.startable(record, now: context.now()) : try verifier.genuine(record)
+                ? try verifier.startable(record, now: context.now())
+                : try verifier.resumable(record, now: context.now())
             let journal = ExecutionJournal(
                 plan: plan, record: record, partition: partition, lease: lease, context: context, store: store,
                 keys: keys, trace: trace)
@@ -98,10 +99,12 @@ package struct ExecutorSession: PartitionSession {
     private func refuse(_ record: PlanRecord, _ refusal: Refusal, _ trace: TraceContext) async throws {
         let state: PlanState
         switch refusal {
+        // Something may have been done already: a person has to look.
+        case _ where record.state.isExecuting: state = .needsHuman
         case .expired: state = .expired
         case .rejected: state = .rejected
         case .quorum, .outsideWindow, .otherPolicy: state = .stale
-        default: state = record.state.isExecuting ? .needsHuman : .failed
+        default: state = .failed
         }
         let key = keys.plan(record.hash, partition)
         let link = try await AuditChain(keys: keys, digest: context.digest).next(
@@ -119,6 +122,11 @@ package struct ExecutorSession: PartitionSession {
                     ]),
                 .unrank(key: keys.approvalQueue(partition), member: record.hash),
             ])
+        if let target = try? record.plan().target {
+            let active = keys.activePlan("\(target)", partition)
+            let holder = try await store.fields(active)["plan"]
+            if holder == Array(record.hash.utf8) { transaction.changes.append(.remove(key: active)) }
+        }
         transaction.merge(link.transaction)
         switch try await store.commit(transaction) {
         case .committed: return

@@ -79,7 +79,7 @@ private final class ReplyBuilder {
     }
 
     /// The table that hiredis keeps a pointer to; immutable and never freed, so sharing it is safe.
-    nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
+    nonisolated(unsafe) static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {  // immutable
         let table = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
         table.initialize(
             to: redisReplyObjectFunctions(

@@ -3,7 +3,7 @@ import NIOCore
 /// Matches replies to requests in order.
 ///
 /// `@unchecked Sendable`: every property is touched on the channel's event loop only.
-final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {
+final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {  // event loop only
     typealias InboundIn = ByteBuffer
 
     private struct Request {

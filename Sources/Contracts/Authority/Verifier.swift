@@ -101,6 +101,24 @@ package struct Verifier: Sendable {
     package func startable(_ record: PlanRecord, now: Timestamp) throws(Refusal) -> Plan {
         guard record.state.isReady else { throw .notReady(record.state.rawValue) }
         let plan = try genuine(record)
+        try authorised(plan, record, now: now)
+        return plan
+    }
+
+    /// Checks everything that must hold for an interrupted execution to be taken up.
+    ///
+    /// The state of a record proves nothing: approvals are checked as at the start. Time is judged at the latest at the
+    /// plan's expiry, because an execution that began in time may end after it, but not later than its steps may take.
+    package func resumable(_ record: PlanRecord, now: Timestamp) throws(Refusal) -> Plan {
+        guard record.state.isExecuting else { throw .notReady(record.state.rawValue) }
+        let plan = try genuine(record)
+        let seconds = (plan.steps + plan.rollback).reduce(plan.verification.timeoutSeconds) { $0 + $1.timeoutSeconds }
+        guard now < plan.expires.advanced(bySeconds: Double(seconds)) else { throw .expired }
+        try authorised(plan, record, now: min(now, Timestamp(milliseconds: plan.expires.rawValue - 1)))
+        return plan
+    }
+
+    private func authorised(_ plan: Plan, _ record: PlanRecord, now: Timestamp) throws(Refusal) {
         try permitted(plan, now: now)
         for (approver, bytes) in record.statements.sorted(by: { $0.key < $1.key }) {
             guard let signed = try? SignedStatement(json: bytes),
@@ -110,9 +128,8 @@ package struct Verifier: Sendable {
         }
         let steps = plan.steps + plan.rollback
         let band = RiskBand(score: max(plan.risk.score, policy.floor(of: steps)))
-        if policy.allowsAuto(steps, band: band, autoRemediationEnabled: autoRemediationEnabled) { return plan }
+        if policy.allowsAuto(steps, band: band, autoRemediationEnabled: autoRemediationEnabled) { return }
         try approved(plan, record, now: now)
-        return plan
     }
 
     private func permitted(_ plan: Plan, now: Timestamp) throws(Refusal) {

@@ -34,7 +34,7 @@ package final class ModelStore: BusStore {
 
     private func firstEntries(_ positions: [String: EntryID]) -> [String: EntryID] {
         contents.withLock { contents in
-            positions.compactMapValues { position in position }.reduce(into: [:]) { found, item in
+            positions.reduce(into: [:]) { found, item in
                 found[item.key] = contents.streams[item.key]?.first { $0.id > item.value }?.id
             }
         }
