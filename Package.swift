@@ -144,9 +144,8 @@ let package = Package(
         .target(
             name: "Runtime",
             dependencies: [
-                "Analyzer", "Authority", "Bus", "Decision", "Diagnosis", "Model", "Perception", "Prometheus",
-                "RedisBus",
-                "RedisClient", "Remediation", "Settings", "Signatures", "Telemetry", "TimeSeries",
+                "Analyzer", "Authority", "Bus", "Decision", "LocalCommand", "Model", "Perception", "Prometheus",
+                "RedisBus", "RedisClient", "Remediation", "Settings", "Signatures", "Telemetry", "TimeSeries",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -191,7 +190,7 @@ let package = Package(
             dependencies: ["TimeSeries", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Sources/Processes/sre-bench"),
         process("sre-metrics-collector", ["Bus", "Model", "Perception", "Settings", "Telemetry"]),
-        process("sre-analyzer", ["Analyzer", "Bus", "Telemetry"]),
+        process("sre-analyzer", ["Analyzer", "Bus", "Perception", "Telemetry"]),
         process("sre-planner", ["Authority", "Bus", "Decision", "Settings", "Signatures"]),
         process(
             "sre-demo-shop",
@@ -214,7 +213,12 @@ let package = Package(
             name: "TestSupport",
             dependencies: [
                 "Authority", "Bus", "Model", "RedisBus", "RedisClient", "Signatures", "WireFormat",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Tests/TestSupport"),
         tests("ModelTests", ["Model"]),
@@ -238,6 +242,13 @@ let package = Package(
         tests(
             "PerceptionTests",
             ["Bus", "Model", "Perception", "WireFormat", .product(name: "Logging", package: "swift-log")]),
+        tests(
+            "PrometheusTests",
+            [
+                "Bus", "Model", "Perception", "Prometheus", "RedisBus", "WireFormat",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
         tests("KubernetesTests", ["Kubernetes", "Model", "Remediation"]),
         tests("ProcessTests", []),
         tests(

@@ -98,25 +98,19 @@ package struct PlanMaker: Sendable {
     }
 
     private func reasons(_ incident: Incident, _ suspect: Suspect, _ trigger: Anomaly) -> [String] {
-        var reasons = ["\(suspect.cause) suspected in \(suspect.entity.name) (score \(Self.text(suspect.score)))"]
+        var reasons = ["\(suspect.cause) suspected in \(suspect.entity.name) (score \(Readable.number(suspect.score)))"]
         reasons += suspect.evidence.map(\.statement)
         if let forecast = trigger.forecast {
+            let limit = Readable.amount(forecast.limit, trigger.unit)
             if forecast.breached {
-                reasons.append("the limit \(Self.text(forecast.limit)) \(trigger.unit) is exceeded")
+                reasons.append("the limit of \(limit) is exceeded")
             } else if let p50 = forecast.p50 {
                 reasons.append(
-                    "the limit \(Self.text(forecast.limit)) \(trigger.unit) will be reached in "
-                        + "\(Self.text(p50 / 3_600)) h "
-                        + "(probability \(Self.text(forecast.probability)) within \(Self.text(forecast.horizon / 3_600)) h)"
-                )
+                    "the limit of \(limit) will be reached in \(Readable.duration(p50)) (probability "
+                        + "\(Readable.number(forecast.probability)) within \(Readable.duration(forecast.horizon)))")
             }
         }
         return reasons
-    }
-
-    private static func text(_ value: Double) -> String {
-        guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
-        return value == value.rounded() ? "\(Int64(value))" : "\((value * 100).rounded() / 100)"
     }
 
     private func fill(_ templates: [Runbook.StepTemplate], _ names: [String: String]) -> [Step] {

@@ -1,10 +1,5 @@
 import Model
 
-/// What a metric tells about a workload; drives cause ranking and severity.
-package enum MetricRole: String, Sendable, CaseIterable {
-    case traffic, errors, latency, cpu, memory, disk, network, saturation, restarts, availability, other
-}
-
 /// One line of the metrics map: what is asked, and what the answer means.
 package struct MetricDefinition: Sendable, Equatable {
     /// Which labels of a series name the workload it is about.
@@ -32,7 +27,7 @@ package struct MetricDefinition: Sendable, Equatable {
     /// Side on which a departure is bad.
     package var direction: Direction
     /// What the metric tells about a workload.
-    package var role: MetricRole
+    package var role: SignalRole
     /// Limit in the unit of the metric, for the time to breach.
     package var limit: Double?
     /// Departures smaller than this (absolute, in the unit) are never anomalies; default 0.
@@ -43,7 +38,7 @@ package struct MetricDefinition: Sendable, Equatable {
     package var entity: EntityRule
 
     package init(
-        name: String, query: String, unit: String, direction: Direction, role: MetricRole, limit: Double? = nil,
+        name: String, query: String, unit: String, direction: Direction, role: SignalRole, limit: Double? = nil,
         minimumDeviation: Double = 0, minimumRelativeDeviation: Double = 0.05, entity: EntityRule
     ) {
         self.name = name

@@ -136,7 +136,7 @@ package struct MetricsCollector: Sendable {
                 observe(.sourceFailed(metric: metric.name, error))
                 if error.isRetriable { throw error }
                 logger.error(
-                    "the query of a metric is refused; the metric is skipped until the configuration changes",
+                    "the query of a metric is refused; the metric waits for the next step",
                     metadata: ["metric": "\(metric.name)", "reason": "\(error)"])
                 return
             }

@@ -47,7 +47,7 @@ package struct SourceError: Error, Sendable, Equatable, CustomStringConvertible 
         case overloaded
         /// The query itself is wrong (400, 422).
         case badQuery
-        /// The answer was not understood.
+        /// The answer was not understood, such as one that was cut off on the way.
         case malformed
     }
 
@@ -65,5 +65,5 @@ package struct SourceError: Error, Sendable, Equatable, CustomStringConvertible 
     }
 
     /// Whether the same request may succeed later.
-    package var isRetriable: Bool { kind == .unreachable || kind == .overloaded }
+    package var isRetriable: Bool { kind != .badQuery }
 }

@@ -185,11 +185,14 @@ package struct VerificationMachine: Sendable, Equatable {
             last = sample.time
             good = verification.accepts(sample.value) ? good + 1 : 0
             if good >= verification.scrapes {
-                return (true, "\(verification.series.metric) is good: \(good) scrapes in a row, now \(sample.value)")
+                return (
+                    true,
+                    "\(verification.series.metric) is good: \(good) scrapes in a row, now \(Readable.number(sample.value))"
+                )
             }
         }
         guard now >= deadline else { return nil }
-        let value = sample.map { "now \($0.value)" } ?? "no data"
+        let value = sample.map { "now \(Readable.number($0.value))" } ?? "no data"
         return (
             false,
             "\(verification.series.metric) is not good after \(verification.timeoutSeconds) s: "

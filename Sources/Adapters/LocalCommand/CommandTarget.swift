@@ -5,12 +5,10 @@ import SystemPackage
 
 /// Carries out `command.run` on this host.
 package struct CommandTarget: ActionTarget {
-    private let commands: [String: CommandDefinition]
+    private let commands: @Sendable () -> [CommandDefinition]
 
-    /// - Parameter commands: the allow-list; anything else is refused.
-    package init(commands: [CommandDefinition]) {
-        self.commands = Dictionary(commands.map { ($0.name, $0) }) { $1 }
-    }
+    /// - Parameter commands: the allow-list in force; anything else is refused.
+    package init(commands: @escaping @Sendable () -> [CommandDefinition]) { self.commands = commands }
 
     package var types: Set<ActionType> { [.runCommand] }
 
@@ -66,7 +64,7 @@ package struct CommandTarget: ActionTarget {
 
     private func resolve(_ request: ActionRequest) throws(CommandRefused) -> (argv: [String], probe: [String]?) {
         let name = request.action.parameters["command"] ?? ""
-        guard let command = commands[name] else {
+        guard let command = commands().last(where: { $0.name == name }) else {
             throw CommandRefused("the command '\(name)' is not on the allow-list")
         }
         guard command.namespaces.contains(request.target.namespace) else {

@@ -111,8 +111,20 @@ package struct PrometheusClient: MetricsSource {
 }
 
 private struct Reply: Decodable {
+    /// `result` is a list of series, or the point itself when the query's type is `scalar`.
     struct Payload: Decodable {
         var result: [Row]
+
+        private enum Key: CodingKey { case resultType, result }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: Key.self)
+            if try container.decodeIfPresent(String.self, forKey: .resultType) == "scalar" {
+                result = [Row(metric: [:], value: try container.decode(Point.self, forKey: .result))]
+            } else {
+                result = try container.decode([Row].self, forKey: .result)
+            }
+        }
     }
 
     struct Row: Decodable {

@@ -4,7 +4,7 @@ import Logging
 /// The main configuration file with everything it points to.
 package struct Settings: Sendable {
     /// Bus.
-    package struct Redis: Sendable {
+    package struct Redis: Sendable, Equatable {
         /// `redis://`, `rediss://` or `unix://`.
         package var url: String
         /// Accepts a server without append-only file.
@@ -18,7 +18,7 @@ package struct Settings: Sendable {
     }
 
     /// Metrics source.
-    package struct Prometheus: Sendable {
+    package struct Prometheus: Sendable, Equatable {
         package var url: String
         package var bearerTokenFile: String?
         package var timeoutSeconds: Int
@@ -52,7 +52,7 @@ package struct Settings: Sendable {
     }
 
     /// Kubernetes API.
-    package struct Kubernetes: Sendable {
+    package struct Kubernetes: Sendable, Equatable {
         package var isEnabled: Bool
         package var kubeconfig: String?
         package var context: String?
@@ -80,6 +80,22 @@ package struct Settings: Sendable {
     package var policyFile: String
     package var commandsFile: String?
     package var plannerKeyFile: String?
+
+    /// Keys whose change a running process cannot take into use.
+    package func needingRestart(against new: Settings) -> [String] {
+        let pairs: [(String, Bool)] = [
+            ("cluster", cluster == new.cluster),
+            ("redis", redis == new.redis),
+            ("prometheus", prometheus == new.prometheus),
+            ("gateway.host", gateway.host == new.gateway.host),
+            ("gateway.port", gateway.port == new.gateway.port),
+            ("gateway.delegate_key_file", gateway.delegateKeyFile == new.gateway.delegateKeyFile),
+            ("kubernetes", kubernetes == new.kubernetes),
+            ("planner.key_file", plannerKeyFile == new.plannerKeyFile),
+            ("logging.level", logLevel == new.logLevel),
+        ]
+        return pairs.filter { !$0.1 }.map(\.0)
+    }
 
     /// Keys of the seed's configuration and those that came later, by section.
     static let sections: [String: [String]] = [

@@ -46,18 +46,19 @@ package struct CauseRanker: Sendable {
 
         var evidence: [Evidence] = []
         if let strongest {
-            let change = percent(strongest.relativeDeviation)
+            let change = Readable.percent(strongest.relativeDeviation)
             evidence.append(
                 Evidence(
-                    statement: "\(strongest.series.metric) is \(number(strongest.value)) \(strongest.unit), "
-                        + "expected \(number(strongest.expected)) (\(change))",
+                    statement: "\(strongest.series.metric) is "
+                        + "\(Readable.amount(strongest.value, strongest.unit)), "
+                        + "expected \(Readable.amount(strongest.expected, strongest.unit)) (\(change))",
                     source: strongest.id, weight: Self.deviationWeight * strongest.score))
         }
         evidence.append(
             Evidence(
                 statement: lateness == 0
                     ? "first to depart, at \(onset)"
-                    : "departed \(number(Double(onset.milliseconds(since: first)) / 1_000)) s after the first",
+                    : "departed \(Readable.duration(Double(onset.milliseconds(since: first)) / 1_000)) after the first",
                 source: strongest?.id ?? "", weight: Self.onsetWeight * (1 - lateness)))
         if all > own.count {
             evidence.append(
@@ -93,18 +94,23 @@ struct CausePattern {
         if let surge = anomalous(.traffic), surge.value > surge.expected {
             return CausePattern(
                 cause: "traffic-surge", specificity: 0.8,
-                evidence: [("traffic is \(percent(surge.relativeDeviation)) against its normal level", surge.id)])
+                evidence: [
+                    ("traffic is \(Readable.percent(surge.relativeDeviation)) against its normal level", surge.id)
+                ])
         }
         if let memory = anomalous(.memory), memory.value > memory.expected {
             var evidence: [(String, String)] = []
             let growing = (memory.forecast?.slopePerHour ?? 0) > 0
             if growing, let forecast = memory.forecast {
                 evidence.append(
-                    ("memory grows by \(number(forecast.slopePerHour)) \(memory.unit) an hour", memory.id))
+                    ("memory grows by \(Readable.amount(forecast.slopePerHour, memory.unit)) an hour", memory.id))
             }
             if let traffic, !trafficIsUp {
                 evidence.append(
-                    ("traffic does not grow with it (\(percent(traffic.relativeDeviation)))", "\(traffic.series)"))
+                    (
+                        "traffic does not grow with it (\(Readable.percent(traffic.relativeDeviation)))",
+                        "\(traffic.series)"
+                    ))
             }
             return CausePattern(
                 cause: growing && !trafficIsUp ? "memory-leak" : "memory-pressure",
@@ -120,24 +126,13 @@ struct CausePattern {
             var evidence: [(String, String)] = []
             if let traffic, !trafficIsUp, role != .availability {
                 evidence.append(
-                    ("traffic does not explain it (\(percent(traffic.relativeDeviation)))", "\(traffic.series)"))
+                    (
+                        "traffic does not explain it (\(Readable.percent(traffic.relativeDeviation)))",
+                        "\(traffic.series)"
+                    ))
             }
             return CausePattern(cause: cause, specificity: evidence.isEmpty ? 0.5 : 0.7, evidence: evidence)
         }
         return CausePattern(cause: "unknown", specificity: 0, evidence: [])
     }
-}
-
-/// `+50 %`, rounded to whole per cent.
-func percent(_ ratio: Double) -> String {
-    guard ratio.isFinite, abs(ratio) < 1e9 else { return "far" }
-    let rounded = Int((ratio * 100).rounded())
-    return (rounded >= 0 ? "+" : "") + "\(rounded) %"
-}
-
-/// A number with three significant digits or none after the point when large.
-func number(_ value: Double) -> String {
-    guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
-    if abs(value) >= 100 || value == value.rounded() { return "\(Int64(value.rounded()))" }
-    return "\((value * 100).rounded() / 100)"
 }

@@ -1,10 +1,5 @@
 import Model
 
-/// What a series measures, for diagnosis.
-package enum SignalRole: String, Sendable, CaseIterable {
-    case traffic, errors, latency, cpu, memory, disk, network, saturation, restarts, availability, other
-}
-
 /// How a series stands right now, whether it is anomalous or not.
 package struct SeriesContext: Sendable, Equatable {
     /// The series.

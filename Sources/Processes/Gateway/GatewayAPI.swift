@@ -53,14 +53,7 @@ package struct GatewayAPI: Sendable {
     package func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self)
         router.add(middleware: ProblemMiddleware())
-        router.get("/healthz") { _, _ in "ok\n" }
-        router.get("/readyz") { _, _ in
-            let problems = await problems()
-            let lines = problems.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\n" }.joined()
-            return Response(
-                status: problems.isEmpty ? .ok : .serviceUnavailable, headers: [.contentType: "text/plain"],
-                body: .init(byteBuffer: ByteBuffer(string: problems.isEmpty ? "ready\n" : lines)))
-        }
+        HealthRoutes.add(to: router, problems: problems)
         router.get("/openapi.json") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "application/json"],

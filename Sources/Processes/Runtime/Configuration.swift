@@ -1,8 +1,8 @@
 import Analyzer
 import Authority
 import Decision
-import Diagnosis
 import Foundation
+import LocalCommand
 import Model
 import Perception
 import Settings
@@ -19,6 +19,8 @@ package struct LoadedConfiguration: Sendable {
     package var runbooks: [Runbook]
     /// Policy in force.
     package var policy: Policy
+    /// Allow-list of commands; empty unless a file enables some.
+    package var commands: [CommandDefinition]
     /// Environment over the `.env` file.
     package var environment: [String: String]
 
@@ -31,6 +33,10 @@ package struct LoadedConfiguration: Sendable {
         metrics = try MetricsMap.read(YAMLDocument(file: settings.metricsFile))
         runbooks = try RunbookCatalogue.read(folder: settings.runbooksFolder)
         policy = try PolicyFile.read(YAMLDocument(file: settings.policyFile), digest: SHA256Digest())
+        commands =
+            try settings.commandsFile.map { file throws(SettingsError) in
+                try CommandsFile.read(YAMLDocument(file: file))
+            } ?? []
         policy.manualFrom = settings.risk.approvalThreshold
     }
 
@@ -54,7 +60,7 @@ package struct LoadedConfiguration: Sendable {
         return AnalyzerConfiguration(
             metrics: metrics.map { metric in
                 WatchedMetric(
-                    name: metric.name, role: SignalRole(rawValue: metric.role.rawValue) ?? .other,
+                    name: metric.name, role: metric.role,
                     detector: DetectorConfiguration(
                         threshold: analysis.threshold,
                         direction: AlarmDirection(rawValue: metric.direction.rawValue) ?? .both,

@@ -25,6 +25,8 @@ package final class ProcessContext: Sendable {
     package let keys: Keys
     package let http: HTTPClient
     private let loaded: Mutex<LoadedConfiguration>
+    private let reloaders = Mutex<[@Sendable (LoadedConfiguration) throws -> @Sendable () -> Void]>([])
+    private let listeners = Mutex<[UUID: AsyncStream<Void>.Continuation]>([:])
     private let checks = Mutex<[(name: String, check: @Sendable () async -> String?)]>([])
 
     init(name: String, configuration: LoadedConfiguration, logger: Logger) throws(RedisError) {
@@ -39,6 +41,8 @@ package final class ProcessContext: Sendable {
         self.keys = Keys(prefix: configuration.settings.redis.prefix)
         var settings = HTTPClient.Configuration()
         settings.timeout.connect = .seconds(5)
+        // A refused connection is an answer; the callers' back-off decides when to try again.
+        settings.connectionPool.retryConnectionEstablishment = false
         self.http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 
@@ -48,7 +52,29 @@ package final class ProcessContext: Sendable {
     /// Scalars in force.
     package var settings: Settings { configuration.settings }
 
-    func replace(_ configuration: LoadedConfiguration) { loaded.withLock { $0 = configuration } }
+    /// Takes part in reloads: the closure makes what it needs of a new configuration, or throws to refuse it.
+    ///
+    /// What it returns is called when every part has accepted.
+    package func onReload(_ prepare: @escaping @Sendable (LoadedConfiguration) throws -> @Sendable () -> Void) {
+        reloaders.withLock { $0.append(prepare) }
+    }
+
+    /// Takes a new configuration into use, when every part accepts it; all of it or nothing.
+    func replace(_ configuration: LoadedConfiguration) throws {
+        let apply = try reloaders.withLock(\.self).map { try $0(configuration) }
+        loaded.withLock { $0 = configuration }
+        for apply in apply { apply() }
+        for listener in listeners.withLock(\.self).values { listener.yield() }
+    }
+
+    /// One element for every new configuration from now on; several in a row may become one.
+    func reloads() -> AsyncStream<Void> {
+        let id = UUID()
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        continuation.onTermination = { [weak self] _ in self?.listeners.withLock { $0[id] = nil } }
+        listeners.withLock { $0[id] = continuation }
+        return stream
+    }
 
     /// Number of partitions.
     package var partitions: Int { settings.redis.partitions }
@@ -107,12 +133,12 @@ package final class ProcessContext: Sendable {
         { [logger, metrics] event in
             switch event {
             case .leaseTaken(let key, let token):
-                logger.info("took a lease", metadata: ["lease": "\(key)", "token": "\(token)"])
+                logger.debug("took a lease", metadata: ["lease": "\(key)", "token": "\(token)"])
                 metrics.count("sre_leases_taken_total", help: "Leases taken.")
             case .leaseLost(let key):
                 logger.warning("lost a lease; its work was stopped", metadata: ["lease": "\(key)"])
                 metrics.count("sre_leases_lost_total", help: "Leases lost while work went on.")
-            case .leaseReleased(let key): logger.info("gave a lease back", metadata: ["lease": "\(key)"])
+            case .leaseReleased(let key): logger.debug("gave a lease back", metadata: ["lease": "\(key)"])
             case .storeUnavailable(let key, let reason):
                 logger.debug("the store did not answer", metadata: ["lease": "\(key)", "reason": "\(reason)"])
                 metrics.count("sre_store_errors_total", help: "Operations without an answer of the store.")

@@ -57,30 +57,55 @@ actor StoreGate {
     }
 }
 
-/// A service that starts when the store can be used, and is cancelled when the process is told to stop.
+/// A service that starts when the store can be used.
 struct Gated: Service {
     let gate: StoreGate
     let service: any Service
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        let isOpen = try await cancelWhenGracefulShutdown {
             do {
                 try await gate.pass()
+                return true
             } catch is CancellationError {
-                return
+                return false
             }
-            try await service.run()
         }
+        if isOpen { try await service.run() }
     }
 }
 
-/// A service made of a closure that runs until it is cancelled.
+/// A service made of a closure, which is cancelled when the process is told to stop.
 package struct Worker: Service {
     private let body: @Sendable () async throws -> Void
 
     package init(_ body: @escaping @Sendable () async throws -> Void) { self.body = body }
 
-    package func run() async throws { try await body() }
+    /// Work that is ended and begun anew whenever a new configuration is taken into use.
+    package static func restartingOnReload(
+        _ context: ProcessContext, _ body: @escaping @Sendable () async throws -> Void
+    ) -> Worker {
+        Worker {
+            let reloads = context.reloads()
+            while !Task.isCancelled {
+                let hasChanged = try await withThrowingTaskGroup(of: Bool.self) { group in
+                    group.addTask {
+                        try await body()
+                        return false
+                    }
+                    group.addTask {
+                        for await _ in reloads { return true }
+                        return false
+                    }
+                    defer { group.cancelAll() }
+                    return try await group.next() ?? false
+                }
+                guard hasChanged else { return }
+            }
+        }
+    }
+
+    package func run() async throws { try await cancelWhenGracefulShutdown { try await body() } }
 }
 
 /// Reads the configuration again on SIGHUP; a bad one is refused and the old one stays.
@@ -96,8 +121,16 @@ struct ReloadService: Service {
 
     private func reload() {
         do {
-            context.replace(try LoadedConfiguration(file: options.config))
-            context.logger.info("took the new configuration into use (policy, runbooks, thresholds of new sessions)")
+            let old = context.settings
+            let new = try LoadedConfiguration(file: options.config)
+            try context.replace(new)
+            context.logger.info("took the new configuration into use")
+            let fixed = old.needingRestart(against: new.settings)
+            if !fixed.isEmpty {
+                context.logger.warning(
+                    "some changes need a restart of the process", metadata: ["keys": "\(fixed.joined(separator: ", "))"]
+                )
+            }
             context.metrics.set(
                 "sre_config_last_reload_successful", to: 1, help: "Whether the last reload was accepted.")
         } catch {

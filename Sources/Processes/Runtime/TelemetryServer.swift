@@ -26,9 +26,21 @@ struct TelemetryServer: Service {
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                 body: .init(byteBuffer: .init(string: context.metrics.exposition)))
         }
+        HealthRoutes.add(to: router) { await context.problems() }
+    }
+}
+
+/// `/healthz` and `/readyz`, the same on every port of the product.
+package enum HealthRoutes {
+    /// Adds the routes.
+    ///
+    /// - Parameter problems: what is not ready, by name; asked at every request.
+    package static func add<Context: RequestContext>(
+        to router: Router<Context>, problems: @escaping @Sendable () async -> [String: String]
+    ) {
         router.get("/healthz") { _, _ in "ok\n" }
         router.get("/readyz") { _, _ in
-            let problems = await context.problems()
+            let problems = await problems()
             let lines = problems.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\n" }.joined()
             return Response(
                 status: problems.isEmpty ? .ok : .serviceUnavailable, headers: [.contentType: "text/plain"],

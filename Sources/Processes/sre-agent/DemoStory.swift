@@ -38,7 +38,7 @@ struct DemoStory: Sendable {
         let partition = Partition(cluster: "demo", namespace: "shop")
         try await awaitObservations(store, partition)
         let since = ProcessContext.now()
-        say("2. Injecting a memory leak of \(number(leak)) MiB a minute into the shop")
+        say("2. Injecting a memory leak of \(Readable.number(leak)) MiB a minute into the shop")
         try await stage.execute(
             Host.product("sre-demo-shop"), ["fault", "--url", stage.shopURL, "--leak", "\(leak)"])
 
@@ -121,27 +121,31 @@ struct DemoStory: Sendable {
 
     private func tell(_ anomaly: Anomaly, _ since: Timestamp) {
         let seconds = Double(ProcessContext.now().milliseconds(since: since)) / 1_000
-        say("3. Anomaly after \(number(seconds)) s")
+        say("3. Anomaly after \(Readable.number(seconds)) s")
         note("metric     \(anomaly.series)")
-        note("current    \(amount(anomaly.value, anomaly))   expected \(amount(anomaly.expected, anomaly))")
-        note("deviation  \(percent(anomaly.relativeDeviation))   score \(number(anomaly.score))")
+        note(
+            "current    \(Readable.amount(anomaly.value, anomaly.unit))   expected \(Readable.amount(anomaly.expected, anomaly.unit))"
+        )
+        note("deviation  \(Readable.percent(anomaly.relativeDeviation))   score \(Readable.number(anomaly.score))")
         note("severity   \(anomaly.severity.rawValue)")
         guard let forecast = anomaly.forecast, let p50 = forecast.p50 else {
             note("forecast   no breach within the horizon")
             return
         }
-        let early = forecast.p10.map { hours($0) } ?? "?"
-        let late = forecast.p90.map { hours($0) } ?? "later"
-        note("forecast   limit of \(amount(forecast.limit, anomaly)) in \(hours(p50)) (P10 \(early), P90 \(late))")
+        let early = forecast.p10.map { Readable.duration($0) } ?? "?"
+        let late = forecast.p90.map { Readable.duration($0) } ?? "later"
         note(
-            "           probability \(number(forecast.probability)) within \(number(forecast.horizon / 3_600)) h, "
-                + "\(amount(forecast.slopePerHour, anomaly)) an hour")
+            "forecast   limit of \(Readable.amount(forecast.limit, anomaly.unit)) in \(Readable.duration(p50)) (P10 \(early), P90 \(late))"
+        )
+        note(
+            "           probability \(Readable.number(forecast.probability)) within \(Readable.duration(forecast.horizon)), "
+                + "\(Readable.amount(forecast.slopePerHour, anomaly.unit)) an hour")
     }
 
     private func tell(_ incident: Incident) {
         say("4. Incident \(incident.id): \(incident.title)")
         for suspect in incident.suspects {
-            note("suspect    \(suspect.entity.name), \(suspect.cause), score \(number(suspect.score))")
+            note("suspect    \(suspect.entity.name), \(suspect.cause), score \(Readable.number(suspect.score))")
             for evidence in suspect.evidence { note("           - \(evidence.statement)") }
         }
     }
@@ -160,7 +164,7 @@ struct DemoStory: Sendable {
         say("5. Plan \(found.1.id): \(plan.title)")
         note("risk       \(plan.risk.score) \(plan.risk.band.rawValue) (floor \(plan.risk.floor))")
         for factor in plan.risk.factors {
-            note("           \(number(factor.contribution)) \(factor.name): \(factor.reason)")
+            note("           \(Readable.number(factor.contribution)) \(factor.name): \(factor.reason)")
         }
         for step in plan.steps {
             note("step       \(step.index + 1). \(step.description) [\(step.action.type.rawValue)]")
@@ -211,8 +215,8 @@ struct DemoStory: Sendable {
         let detect = Double(anomaly.detected.milliseconds(since: since)) / 1_000
         let repair = Double(outcome.time.milliseconds(since: since)) / 1_000
         say("8. Incident \(incident.id) is resolved")
-        note("MTTD       \(number(detect)) s from the fault to the confirmed anomaly")
-        note("MTTR       \(number(repair)) s from the fault to the verified repair")
+        note("MTTD       \(Readable.number(detect)) s from the fault to the confirmed anomaly")
+        note("MTTR       \(Readable.number(repair)) s from the fault to the verified repair")
     }
 
     private func say(_ text: String) { write("\n\(text)") }
@@ -221,16 +225,4 @@ struct DemoStory: Sendable {
 
     /// Written at once: a pipe shows the story as it happens too.
     private func write(_ line: String) { FileHandle.standardOutput.write(Data((line + "\n").utf8)) }
-
-    private func number(_ value: Double) -> String {
-        value == value.rounded() && abs(value) < 1e15 ? "\(Int64(value))" : "\((value * 100).rounded() / 100)"
-    }
-
-    private func amount(_ value: Double, _ anomaly: Anomaly) -> String {
-        anomaly.unit == "bytes" ? "\(Int64((value / 1_048_576).rounded())) MiB" : "\(number(value)) \(anomaly.unit)"
-    }
-
-    private func percent(_ ratio: Double) -> String { "\(ratio >= 0 ? "+" : "")\(Int((ratio * 100).rounded())) %" }
-
-    private func hours(_ seconds: Double) -> String { "\(number(seconds / 3_600)) h" }
 }

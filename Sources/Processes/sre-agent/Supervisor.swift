@@ -39,6 +39,8 @@ final class Supervisor: Sendable {
     }
 
     /// Keeps a program running until the task is cancelled, then ends it: SIGTERM, and SIGKILL after 25 seconds.
+    ///
+    /// Returns when the program has ended and its last line is written.
     func keep(_ spec: ProcessSpec) async {
         var backoff = Backoff(initial: .milliseconds(300), maximum: .seconds(15))
         while !Task.isCancelled {
@@ -53,23 +55,39 @@ final class Supervisor: Sendable {
     }
 
     private func run(_ spec: ProcessSpec) async -> String {
+        let ending = Ending(patience: .seconds(25))
+        // A task of its own: cancelling would cut the output off, and what a program says at its end matters most.
+        let program = Task { await execute(spec, ending) }
+        return await withTaskCancellationHandler {
+            await program.value
+        } onCancel: {
+            ending.begin()
+        }
+    }
+
+    private func execute(_ spec: ProcessSpec, _ ending: Ending) async -> String {
         let inherited = ProcessInfo.processInfo.environment.merging(spec.environment) { $1 }
         let environment = Dictionary(
             uniqueKeysWithValues: inherited.compactMap { name, value in
                 Environment.Key(rawValue: name).map { ($0, value) }
             })
         var options = PlatformOptions()
-        options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(25))]
+        // A terminal's Ctrl-C reaches this program alone, which then ends the others in order.
+        options.processGroupID = 0
         do {
             let result = try await Subprocess.run(
                 .path(FilePath(spec.path)), arguments: .init(spec.arguments), environment: .custom(environment),
                 platformOptions: options, input: .none, output: .sequence, error: .combinedWithOutput
             ) { execution in
-                started(spec, execution.processIdentifier.value)
+                let pid = execution.processIdentifier.value
+                ending.started(pid)
+                started(spec, pid)
                 for try await line in execution.standardOutput.strings() { write(spec.name, line) }
             }
+            ending.ended()
             return "ended with \(result.terminationStatus)"
         } catch {
+            ending.ended()
             return "could not be run: \(error)"
         }
     }
@@ -85,6 +103,52 @@ final class Supervisor: Sendable {
 
     /// Process id of a program, when it was started.
     func pid(of name: String) -> Int32? { processes.withLock { $0[name]?.pid } }
+}
+
+/// Ends one run of a program: SIGTERM, and SIGKILL when its patience is over.
+private final class Ending: Sendable {
+    private struct State {
+        var pid: Int32?
+        var hasBegun = false
+        var watchdog: Task<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+    private let patience: Duration
+
+    init(patience: Duration) { self.patience = patience }
+
+    func started(_ pid: Int32) {
+        let isLate = state.withLock { state in
+            state.pid = pid
+            return state.hasBegun
+        }
+        if isLate { signal(pid) }
+    }
+
+    func begin() {
+        let pid = state.withLock { state in
+            state.hasBegun = true
+            return state.pid
+        }
+        if let pid { signal(pid) }
+    }
+
+    func ended() {
+        state.withLock { state in
+            state.pid = nil
+            state.watchdog?.cancel()
+        }
+    }
+
+    private func signal(_ pid: Int32) {
+        kill(pid, SIGTERM)
+        let watchdog = Task { [weak self, patience] in
+            guard (try? await ContinuousClock().sleep(for: patience)) != nil else { return }
+            self?.state.withLock { state in if let pid = state.pid { _ = kill(pid, SIGKILL) } }
+        }
+        state.withLock { $0.watchdog = watchdog }
+    }
 }
 
 /// Finds programs and ports.

@@ -2,6 +2,7 @@ import Analyzer
 import ArgumentParser
 import Bus
 import Logging
+import Perception
 import Runtime
 import ServiceLifecycle
 import Telemetry
@@ -18,24 +19,34 @@ struct AnalyzerCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await ProcessRunner.run("sre-analyzer", options) { context in
-            let learner = BaselineLearner(
-                configuration: context.configuration.analysis,
-                history: MetricHistory(source: context.prometheus()) { context.configuration },
-                store: context.store, keys: context.keys, partitions: context.partitions, timing: context.timing,
-                logger: context.logger, now: ProcessContext.now, newOwner: context.newOwner,
-                observeBus: context.busObserver
-            ) { event in Self.record(event, context) }
-            let worker = PartitionWorker(
-                .init(
-                    role: AnalyzerSession.role, inputs: AnalyzerSession.inputs, partitions: context.partitions,
-                    timing: context.timing, retention: [.observations: 3_600_000]),
-                store: context.store, keys: context.keys, newOwner: context.newOwner, observe: context.busObserver
-            ) { partition, _ in
-                AnalyzerSession(
-                    partition: partition, configuration: context.configuration.analysis, store: context.store,
-                    keys: context.keys, now: ProcessContext.now)
-            }
-            return [Worker { await learner.run() }, Worker { await worker.run() }]
+            let prometheus = context.prometheus()
+            return [
+                Worker.restartingOnReload(context) { await Self.learner(context, prometheus).run() },
+                Worker.restartingOnReload(context) { await Self.worker(context).run() },
+            ]
+        }
+    }
+
+    private static func learner(_ context: ProcessContext, _ prometheus: some MetricsSource) -> BaselineLearner {
+        BaselineLearner(
+            configuration: context.configuration.analysis,
+            history: MetricHistory(source: prometheus) { context.configuration },
+            store: context.store, keys: context.keys, partitions: context.partitions, timing: context.timing,
+            logger: context.logger, now: ProcessContext.now, newOwner: context.newOwner,
+            observeBus: context.busObserver
+        ) { event in record(event, context) }
+    }
+
+    private static func worker(_ context: ProcessContext) -> PartitionWorker<AnalyzerSession> {
+        PartitionWorker(
+            .init(
+                role: AnalyzerSession.role, inputs: AnalyzerSession.inputs, partitions: context.partitions,
+                timing: context.timing, retention: [.observations: 3_600_000]),
+            store: context.store, keys: context.keys, newOwner: context.newOwner, observe: context.busObserver
+        ) { partition, _ in
+            AnalyzerSession(
+                partition: partition, configuration: context.configuration.analysis, store: context.store,
+                keys: context.keys, now: ProcessContext.now)
         }
     }
 

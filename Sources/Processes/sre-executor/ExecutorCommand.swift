@@ -54,9 +54,7 @@ struct ExecutorCommand: AsyncParsableCommand {
 
     private static func targets(_ context: ProcessContext) throws -> [any ActionTarget] {
         var targets: [any ActionTarget] = []
-        if let file = context.settings.commandsFile {
-            targets.append(CommandTarget(commands: try CommandsFile.read(YAMLDocument(file: file))))
-        }
+        targets.append(CommandTarget { context.configuration.commands })
         if context.settings.kubernetes.isEnabled {
             targets.append(DeploymentTarget(client: try KubernetesClient(try access(context))))
         }

@@ -9,6 +9,7 @@ import Runtime
 import ServiceLifecycle
 import Settings
 import Signatures
+import Synchronization
 
 /// Serves the HTTP API.
 @main
@@ -21,11 +22,12 @@ struct GatewayCommand: AsyncParsableCommand {
     func run() async throws {
         try await ProcessRunner.run("sre-gateway", options) { context in
             let settings = context.settings.gateway
-            let tokens: TokenTable
-            if let file = settings.tokensFile {
-                tokens = try TokenTable(YAMLDocument(file: file), digest: SHA256Digest())
-            } else {
-                tokens = TokenTable(digest: SHA256Digest())
+            let tokens = CurrentTokens(try Self.tokens(context.settings))
+            context.onReload { configuration in
+                let table = try Self.tokens(configuration.settings)
+                return { tokens.replace(table) }
+            }
+            if settings.tokensFile == nil {
                 context.logger.warning("gateway.tokens_file is not set: every request that needs a token is refused")
             }
             let delegate = try settings.delegateKeyFile.map { path in
@@ -33,7 +35,7 @@ struct GatewayCommand: AsyncParsableCommand {
             }
             let api = GatewayAPI(
                 store: context.store, keys: context.keys, partitions: context.partitions,
-                configuration: { context.configuration }, tokens: { tokens }, delegate: delegate,
+                configuration: { context.configuration }, tokens: { tokens.table }, delegate: delegate,
                 started: ProcessContext.now(), problems: { await context.problems() })
             var quiet = context.logger
             quiet.logLevel = max(.warning, quiet.logLevel)
@@ -45,7 +47,23 @@ struct GatewayCommand: AsyncParsableCommand {
                     context.logger.info(
                         "serving the API", metadata: ["address": "\(channel.localAddress.map { "\($0)" } ?? "?")"])
                 }, logger: quiet)
-            return [Worker { try await application.run() }]
+            return [application]
         }
     }
+
+    private static func tokens(_ settings: Settings) throws(SettingsError) -> TokenTable {
+        guard let file = settings.gateway.tokensFile else { return TokenTable(digest: SHA256Digest()) }
+        return try TokenTable(YAMLDocument(file: file), digest: SHA256Digest())
+    }
+}
+
+/// The tokens in force; a reload replaces them.
+private final class CurrentTokens: Sendable {
+    private let value: Mutex<TokenTable>
+
+    init(_ table: TokenTable) { value = Mutex(table) }
+
+    var table: TokenTable { value.withLock { $0 } }
+
+    func replace(_ table: TokenTable) { value.withLock { $0 = table } }
 }

@@ -20,12 +20,16 @@ struct MetricsCollectorCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await ProcessRunner.run("sre-metrics-collector", options) { context in
-            let collector = Self.collector(context)
-            return [Worker { await collector.run() }]
+            let prometheus = context.prometheus()
+            return [
+                Worker.restartingOnReload(context) { await Self.collector(context, prometheus).run() }
+            ]
         }
     }
 
-    static func collector(_ context: ProcessContext) -> MetricsCollector {
+    static func collector(
+        _ context: ProcessContext, _ prometheus: some MetricsSource
+    ) -> MetricsCollector {
         let settings = context.settings
         let step = Int64(settings.checkIntervalSeconds * 1_000)
         let configuration = MetricsCollector.Configuration(
@@ -36,7 +40,7 @@ struct MetricsCollectorCommand: AsyncParsableCommand {
                 initialMilliseconds: 30 * step),
             partitions: context.partitions, timing: context.timing)
         return MetricsCollector(
-            configuration, source: context.prometheus(), store: context.store, keys: context.keys,
+            configuration, source: prometheus, store: context.store, keys: context.keys,
             logger: context.logger, now: ProcessContext.now, newOwner: context.newOwner,
             observeBus: context.busObserver
         ) { event in record(event, context) }
