@@ -250,7 +250,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]),
         tests("KubernetesTests", ["Kubernetes", "Model", "Remediation"]),
-        tests("ProcessTests", []),
+        tests("ProcessTests", ["Bus", "Signatures"]),
         tests(
             "GatewayTests",
             [

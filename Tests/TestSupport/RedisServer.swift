@@ -11,8 +11,11 @@ package final class RedisServer: Sendable {
     package var url: String { "unix://\(folder)/redis.sock" }
 
     /// Starts a server and waits until it accepts connections.
-    package init(_ arguments: [String] = ["--appendonly", "yes"]) throws {
-        folder = NSTemporaryDirectory() + "sre-\(UUID().uuidString.prefix(8))"
+    ///
+    /// - Parameter folder: where its socket and data are; default one of its own.
+    package init(_ arguments: [String] = ["--appendonly", "yes"], folder: String? = nil) throws {
+        self.folder = folder ?? NSTemporaryDirectory() + "sre-\(UUID().uuidString.prefix(8))"
+        let folder = self.folder
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/redis-server")

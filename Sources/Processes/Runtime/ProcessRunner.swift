@@ -36,17 +36,27 @@ package enum ProcessRunner {
             return
         }
         let logger = logger(name, options.logLevel ?? configuration.settings.logLevel)
+        let context: ProcessContext
         do {
-            let context = try ProcessContext(name: name, configuration: configuration, logger: logger)
-            try await run(context, options, try services(context))
-            try await context.http.shutdown()
-        } catch let error as RedisError where error.code == .invalidURL {
+            context = try ProcessContext(name: name, configuration: configuration, logger: logger)
+        } catch {
             FileHandle.standardError.write(Data("\(name): redis.url: \(error)\n".utf8))
             throw ExitCode(badConfiguration)
+        }
+        let ending: Result<Void, any Error>
+        do {
+            ending = .success(try await run(context, options, try services(context)))
         } catch let error as StartRefused {
             logger.critical("\(error)")
-            throw ExitCode(badConfiguration)
+            ending = .failure(ExitCode(badConfiguration))
+        } catch let error as SettingsError {
+            FileHandle.standardError.write(Data("\(name): \(error)\n".utf8))
+            ending = .failure(ExitCode(badConfiguration))
+        } catch {
+            ending = .failure(error)
         }
+        try await context.http.shutdown()
+        try ending.get()
     }
 
     private static func run(
