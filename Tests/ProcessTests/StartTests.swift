@@ -1,11 +1,12 @@
 import Bus
 import Foundation
-#if canImport(FoundationNetworking)
-    import FoundationNetworking
-#endif
 import Signatures
 import TestSupport
 import Testing
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
 
 /// Starts with bad or missing surroundings, and configuration that changes while a process runs.
 @Suite(.serialized, .timeLimit(.minutes(3))) struct StartTests {
