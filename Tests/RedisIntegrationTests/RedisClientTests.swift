@@ -6,18 +6,20 @@ import Testing
 @Suite struct RedisURLTests {
     @Test func readsAllForms() throws {
         let plain = try RedisConfiguration(url: "redis://host")
-        #expect(plain.endpoint == .tcp(host: "host", port: 6_379))
+        #expect(plain.topology == .standalone(.tcp(host: "host", port: 6_379)))
         let full = try RedisConfiguration(url: "rediss://us%40er:p%3Aw@[::1]:7000/3?cacert=/ca.pem&insecure-host=true")
-        #expect(full.endpoint == .tcp(host: "::1", port: 7_000))
+        #expect(full.topology == .standalone(.tcp(host: "::1", port: 7_000)))
         #expect(full.username == "us@er" && full.password == "p:w" && full.database == 3)
         #expect(full.tls?.caFile == "/ca.pem" && full.tls?.verifyHostname == false)
         let socket = try RedisConfiguration(url: "unix:///run/redis.sock?db=2")
-        #expect(socket.endpoint == .unix(path: "/run/redis.sock") && socket.database == 2)
+        #expect(socket.topology == .standalone(.unix(path: "/run/redis.sock")) && socket.database == 2)
     }
 
     @Test(arguments: [
         "host:6379", "http://host", "redis://", "redis://host:0", "redis://host:99999", "redis://host/x",
         "redis://user@host", "redis://h?cacert=/x", "unix://relative", "redis://host?db", "redis://%zz:x@host",
+        "redis://a,b", "redis+sentinel://a", "redis+sentinel://a/", "redis+sentinel://a/m/x", "redis+cluster://a/1",
+        "redis+cluster://a,,b", "redis+cluster://a?db=1", "redis://a/1/2", "redis+sentinel://a/m/1/2",
     ])
     func namesWhatIsWrong(url: String) {
         #expect { try RedisConfiguration(url: url) } throws: { error in
@@ -25,7 +27,23 @@ import Testing
         }
     }
 
+    @Test func readsGroupsOfServers() throws {
+        let sentinel = try RedisConfiguration(
+            url: "rediss+sentinel://me:pw@a,b:26380/main/2?sentinel-password=s3&cacert=/ca.pem")
+        #expect(
+            sentinel.topology
+                == .sentinel(
+                    master: "main", sentinels: [.tcp(host: "a", port: 26_379), .tcp(host: "b", port: 26_380)]))
+        #expect(sentinel.database == 2 && sentinel.sentinelPassword == "s3" && sentinel.tls?.caFile == "/ca.pem")
+        let cluster = try RedisConfiguration(url: "redis+cluster://a:7000,[::1]:7001")
+        #expect(
+            cluster.topology == .cluster(seeds: [.tcp(host: "a", port: 7_000), .tcp(host: "::1", port: 7_001)]))
+        #expect(cluster.tls == nil)
+    }
+
     @Test func passwordsAreNotShown() {
+        let url = "redis+sentinel://u:secret@h/m?sentinel-password=secret&db=1"
+        #expect(RedisConfiguration.redacted(url) == "redis+sentinel://u:***@h/m?sentinel-password=***&db=1")
         #expect(RedisConfiguration.redacted("redis://u:secret@h:1/0") == "redis://u:***@h:1/0")
         #expect { try RedisConfiguration(url: "redis://u:secret@h:x") } throws: { !"\($0)".contains("secret") }
     }

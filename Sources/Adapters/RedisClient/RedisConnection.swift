@@ -4,6 +4,8 @@ import NIOSSL
 
 /// One connection; its executor is its channel's event loop, so that a command needs no hop to another thread.
 package actor RedisConnection {
+    /// The server at the other end.
+    package nonisolated let endpoint: RedisConfiguration.Endpoint
     private let channel: any Channel
     private let handler: RedisChannelHandler
     private let configuration: RedisConfiguration
@@ -13,7 +15,11 @@ package actor RedisConnection {
         channel.eventLoop.executor.asUnownedSerialExecutor()
     }
 
-    private init(channel: any Channel, handler: RedisChannelHandler, configuration: RedisConfiguration) {
+    private init(
+        endpoint: RedisConfiguration.Endpoint, channel: any Channel, handler: RedisChannelHandler,
+        configuration: RedisConfiguration
+    ) {
+        self.endpoint = endpoint
         self.channel = channel
         self.handler = handler
         self.configuration = configuration
@@ -23,9 +29,9 @@ package actor RedisConnection {
     ///
     /// - Throws: `RedisError`, with `authenticationFailed` when user or password are refused.
     package static func connect(
-        _ configuration: RedisConfiguration, on group: any EventLoopGroup
+        to endpoint: RedisConfiguration.Endpoint, _ configuration: RedisConfiguration, on group: any EventLoopGroup
     ) async throws(RedisError) -> RedisConnection {
-        let address = "\(configuration.endpoint)"
+        let address = "\(endpoint)"
         let security = try configuration.tls.map { tls throws(RedisError) in try Self.context(tls, address) }
         let handler = try RedisChannelHandler(address: address)
         let bootstrap = ClientBootstrap(group: group)
@@ -35,14 +41,14 @@ package actor RedisConnection {
                 channel.eventLoop.makeCompletedFuture {
                     if let security {
                         try channel.pipeline.syncOperations.addHandler(
-                            try Self.securityHandler(security, configuration))
+                            try Self.securityHandler(security, endpoint))
                     }
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
         let channel: any Channel
         do {
-            switch configuration.endpoint {
+            switch endpoint {
             case .tcp(let host, let port):
                 channel = try await bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
                     .connect(host: host, port: port).get()
@@ -51,7 +57,8 @@ package actor RedisConnection {
         } catch {
             throw RedisError(.connectFailed, "\(address): \(error)")
         }
-        let connection = RedisConnection(channel: channel, handler: handler, configuration: configuration)
+        let connection = RedisConnection(
+            endpoint: endpoint, channel: channel, handler: handler, configuration: configuration)
         try await connection.introduce()
         return connection
     }
@@ -75,7 +82,7 @@ package actor RedisConnection {
                 let refused = ["WRONGPASS", "NOAUTH"].contains(error.code) || name == "AUTH"
                 throw RedisError(
                     refused ? .authenticationFailed : .server(error),
-                    "\(configuration.endpoint): \(name) was refused: \(error.message)")
+                    "\(endpoint): \(name) was refused: \(error.message)")
             }
         } catch {
             await close()
@@ -112,7 +119,7 @@ package actor RedisConnection {
         } catch let error as RedisError {
             throw error
         } catch {
-            throw RedisError(.connectionClosed, "\(configuration.endpoint): \(error)", outcomeUnknown: true)
+            throw RedisError(.connectionClosed, "\(endpoint): \(error)", outcomeUnknown: true)
         }
     }
 
@@ -120,14 +127,14 @@ package actor RedisConnection {
     package func send(_ command: RedisCommand, deadline: Duration? = nil) async throws(RedisError) -> RESPValue {
         let replies = try await pipeline([command], deadline: deadline)
         if case .error(let error) = replies[0] {
-            throw RedisError(.server(error), "\(configuration.endpoint): \(error.message)")
+            throw RedisError(.server(error), "\(endpoint): \(error.message)")
         }
         return replies[0]
     }
 
     /// Closes the connection and returns when it is closed.
     package func close() async {
-        handler.end(RedisError(.connectionClosed, "\(configuration.endpoint): closed by us"), channel)
+        handler.end(RedisError(.connectionClosed, "\(endpoint): closed by us"), channel)
         await closed()
     }
 
@@ -155,9 +162,9 @@ package actor RedisConnection {
     }
 
     private static func securityHandler(
-        _ context: NIOSSLContext, _ configuration: RedisConfiguration
+        _ context: NIOSSLContext, _ endpoint: RedisConfiguration.Endpoint
     ) throws -> NIOSSLClientHandler {
-        guard case .tcp(let host, _) = configuration.endpoint else {
+        guard case .tcp(let host, _) = endpoint else {
             return try NIOSSLClientHandler(context: context, serverHostname: nil)
         }
         // An IP address is no server name (RFC 6066 §3); it is checked against the certificate all the same.
