@@ -6,10 +6,12 @@ SHELL := /bin/bash
 YES ?=
 NAME ?=
 SWIFT_BUILD := swift build
-PACKAGES := libhiredis-dev redis-server prometheus protobuf-compiler curl
+PACKAGES := libhiredis-dev redis-server redis-sentinel prometheus prometheus-node-exporter protobuf-compiler curl iproute2
+LIBRARIES = $(filter-out TestSupport,$(shell sed -n \
+  '/\.target.$$/{n;s/^[^"]*name: "\([A-Za-z]*\)".*/\1/p};s/.*\.target.name: "\([A-Za-z]*\)".*/\1/p' Package.swift))
 PROTOC_GEN := .build/debug/protoc-gen-swift
 
-.PHONY: help deps build test lint format proto demo bench clean
+.PHONY: help deps build test lint format proto demo bench docs clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +50,12 @@ demo: deps ## Walk one incident to its end (YES=1 signs the approval by itself)
 bench: ## Run a benchmark in release mode (NAME=throughput, or NAME="detect --data DIR --out DIR", …)
 	$(SWIFT_BUILD) -c release --product sre-bench
 	.build/release/sre-bench $(or $(NAME),throughput)
+
+docs: ## Build the documentation of every library with DocC into .build/docs; a warning is an error
+	@mkdir -p .build/docs
+	swift package --allow-writing-to-directory .build/docs generate-documentation \
+	  $(foreach library,$(LIBRARIES),--target $(library)) \
+	  --symbol-graph-minimum-access-level package --warnings-as-errors --output-path .build/docs
 
 clean: ## Remove everything that was built
 	rm -rf .build .run

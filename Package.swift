@@ -246,7 +246,7 @@ let package = Package(
         tests(
             "PrometheusTests",
             [
-                "Bus", "Model", "Perception", "Prometheus", "RedisBus", "WireFormat",
+                "Bus", "Model", "Perception", "Prometheus", "RedisBus", "Settings", "WireFormat",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

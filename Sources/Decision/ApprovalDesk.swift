@@ -147,9 +147,7 @@ package struct StatementMaker: Sendable {
         self.digest = digest
     }
 
-    /// A statement about a plan, signed.
-    ///
-    /// - Parameter nonce: 32 random hex digits.
+    /// A statement about a plan, signed; the nonce is 32 random hex digits.
     package func make(
         _ verdict: Verdict, about record: PlanRecord, plan: Plan, approver: String, role: String, comment: String,
         nonce: String, signer: any Signer, now: Timestamp

@@ -79,7 +79,7 @@ package struct ObservationBuilder: Sendable {
     private let partitions: Int
     private let maximumSeries: Int
 
-    /// - Parameter maximumSeries: series of one metric beyond this are dropped with a warning.
+    /// Series of one metric beyond `maximumSeries` are dropped with a warning.
     package init(cluster: String, defaultNamespace: String, partitions: Int, maximumSeries: Int = 5_000) {
         self.cluster = cluster
         self.defaultNamespace = defaultNamespace

@@ -10,11 +10,15 @@ package final class PrometheusServer: Sendable {
 
     /// Starts a server and waits until it serves queries.
     ///
-    /// - Parameter openMetrics: history in the OpenMetrics text format, with `# EOF`; written by promtool.
-    package init(openMetrics: String? = nil) throws {
+    /// - Parameters:
+    ///   - openMetrics: history in the OpenMetrics text format, with `# EOF`; written by promtool.
+    ///   - target: `host:port` to scrape four times a second.
+    package init(openMetrics: String? = nil, scraping target: String? = nil) throws {
         folder = NSTemporaryDirectory() + "prometheus-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try "global: {}\n".write(toFile: "\(folder)/prometheus.yml", atomically: true, encoding: .utf8)
+        let jobs = target.map { "scrape_configs: [{ job_name: node, static_configs: [{ targets: [\"\($0)\"] }] }]\n" }
+        try ("global: { scrape_interval: 250ms, scrape_timeout: 250ms }\n" + (jobs ?? ""))
+            .write(toFile: "\(folder)/prometheus.yml", atomically: true, encoding: .utf8)
         if let openMetrics {
             try openMetrics.write(toFile: "\(folder)/history.om", atomically: true, encoding: .utf8)
             let promtool = Process()

@@ -28,9 +28,7 @@ package struct ExecutionMachine: Sendable {
     package private(set) var detail: String
     private var prepared = false
 
-    /// - Parameters:
-    ///   - state: state of the plan as stored; one that is ready starts from the beginning.
-    ///   - results: results as stored.
+    /// Takes up a plan with its state and results as stored; one that is ready starts from the beginning.
     package init(plan: Plan, state: PlanState, results: [StepResult], detail: String = "") {
         self.plan = plan
         self.state = state.isReady ? .running : state
@@ -170,7 +168,7 @@ package struct VerificationMachine: Sendable, Equatable {
     private var good = 0
     private var last: Timestamp?
 
-    /// - Parameter since: end of the last step; older samples prove nothing.
+    /// Begins to verify; samples from before `since`, the end of the last step, prove nothing.
     package init(_ verification: Verification, since: Timestamp) {
         self.verification = verification
         self.notBefore = since

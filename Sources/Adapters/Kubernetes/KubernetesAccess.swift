@@ -36,7 +36,8 @@ package struct KubernetesAccess: Sendable {
 
     /// The cluster and user of a context of a kubeconfig file.
     ///
-    /// - Parameter context: `nil` for the current one.
+    /// A context of `nil` stands for the current one.
+    ///
     /// - Throws: `KubernetesError` naming what is missing.
     package static func kubeconfig(_ file: String, context: String?) throws(KubernetesError) -> KubernetesAccess {
         func bad(_ what: String) -> KubernetesError { KubernetesError(.refused, "\(file): \(what)") }

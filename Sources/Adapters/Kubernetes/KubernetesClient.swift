@@ -54,7 +54,7 @@ package final class KubernetesClient: Sendable {
 
     /// Applies a merge patch (RFC 7386) and returns the object as it is then.
     ///
-    /// - Parameter dryRun: the server checks and answers, and changes nothing.
+    /// With `dryRun` the server checks and answers, and changes nothing.
     package func patch<Object: Decodable>(
         _ path: String, _ patch: [String: Any], dryRun: Bool, as _: Object.Type = Object.self
     ) async throws(KubernetesError) -> Object {

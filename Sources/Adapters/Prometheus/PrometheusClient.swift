@@ -13,9 +13,9 @@ package struct PrometheusClient: MetricsSource {
     private let bearerToken: String?
     private let timeout: TimeAmount
 
-    /// - Parameters:
-    ///   - url: such as `http://prometheus:9090`, with or without a path prefix.
-    ///   - timeoutSeconds: until a query counts as unanswered.
+    /// A client of the server at `url`, such as `http://prometheus:9090`, with or without a path prefix.
+    ///
+    /// A query counts as unanswered after `timeoutSeconds`.
     package init(url: String, http: HTTPClient, bearerToken: String? = nil, timeoutSeconds: Int64 = 30) {
         self.base = url.hasSuffix("/") ? String(url.dropLast()) : url
         self.http = http

@@ -64,9 +64,7 @@ package final class RedisClient: Sendable {
     ///
     /// On one server they go out in one write. Waits for a connection within the deadline. When all commands are
     /// idempotent, a lost reply makes them be sent again, once for every new connection, within the deadline; others
-    /// are never sent twice.
-    ///
-    /// - Parameter deadline: `nil` for the configured command timeout.
+    /// are never sent twice. A deadline of `nil` is the configured command timeout.
     package func pipeline(
         _ commands: [RedisCommand], deadline: Duration? = nil
     ) async throws(RedisError) -> [RESPValue] {
@@ -102,8 +100,8 @@ package final class RedisClient: Sendable {
 
     /// Sends a command that the server may answer late, on a connection of its own.
     ///
-    /// - Parameter timeout: how long the server may take; half of the command timeout is added for the way. A
-    ///   cancelled caller closes the connection, because the server goes on waiting.
+    /// The timeout is how long the server may take; half of the command timeout is added for the way. A cancelled
+    /// caller closes the connection, because the server goes on waiting.
     package func blocking(_ command: RedisCommand, timeout: Duration) async throws(RedisError) -> RESPValue {
         switch servers {
         case .node(let node): try await node.blocking(command, timeout: timeout)

@@ -93,9 +93,8 @@ package actor RedisConnection {
     /// Sends commands in one write and returns their replies in order; errors of the server are values in the array.
     ///
     /// When the deadline passes, the connection is closed and everything in flight on it fails with an unknown
-    /// outcome. A cancelled caller leaves at once; its replies are still taken out of the pipe.
-    ///
-    /// - Parameter deadline: `nil` for the configured command timeout.
+    /// outcome; `nil` is the configured command timeout. A cancelled caller leaves at once; its replies are still taken
+    /// out of the pipe.
     package func pipeline(
         _ commands: [RedisCommand], deadline: Duration? = nil
     ) async throws(RedisError) -> [RESPValue] {

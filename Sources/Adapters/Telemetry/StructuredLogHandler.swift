@@ -15,7 +15,7 @@ package struct StructuredLogHandler: LogHandler {
     private let format: Format
     private let write: @Sendable (String) -> Void
 
-    /// - Parameter write: takes one line without its end; standard error by default.
+    /// A handler that hands each line, without its end, to `write`; by default that is standard error.
     package init(
         label: String, level: Logger.Level, format: Format,
         write: @escaping @Sendable (String) -> Void = Self.standardError

@@ -28,9 +28,8 @@ package struct Correlator: Sendable, Equatable {
         package var isNews: Bool
     }
 
-    /// Takes in the newest state of an anomaly.
+    /// Takes in the newest state of an anomaly; `rank` ranks the suspects of the anomalies given.
     ///
-    /// - Parameter rank: ranks the suspects of the anomalies given.
     /// - Returns: the incident that it belongs to; `nil` for the end of an anomaly that no incident knows.
     package mutating func take(_ anomaly: Anomaly, rank: ([Anomaly]) -> [Suspect]) -> Change? {
         forget(before: anomaly.updated)

@@ -27,8 +27,7 @@ package struct LeaseKeeper: Sendable {
     private let newOwner: @Sendable () -> String
     private let observe: BusObserver
 
-    /// - Parameters:
-    ///   - newOwner: makes the unique id of an incarnation; called for every new contention.
+    /// A keeper of the lease at `key`; `newOwner` makes the unique id of an incarnation for every new contention.
     package init(
         store: any BusStore, key: String, timing: LeaseTiming, newOwner: @escaping @Sendable () -> String,
         observe: @escaping BusObserver

@@ -70,8 +70,7 @@ package struct PartitionWorker<Session: PartitionSession>: Sendable {
     private let observe: BusObserver
     private let open: @Sendable (Partition, LeaseProof) throws -> Session
 
-    /// - Parameters:
-    ///   - open: makes the session of a partition.
+    /// A worker whose sessions are made by `open`.
     package init(
         _ configuration: Configuration, store: any BusStore, keys: Keys,
         newOwner: @escaping @Sendable () -> String, observe: @escaping BusObserver,

@@ -71,7 +71,7 @@ package struct TokenTable: Sendable {
 /// A request with its caller.
 package struct GatewayContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
-    /// Set by ``Authentication``.
+    /// Set when the request was authenticated.
     package var principal: Principal?
 
     package init(source: Source) { self.coreContext = .init(source: source) }

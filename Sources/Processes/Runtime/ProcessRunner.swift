@@ -14,9 +14,7 @@ package enum ProcessRunner {
     /// Exit code of a process with a bad configuration (`EX_CONFIG` of sysexits.h).
     package static let badConfiguration: Int32 = 78
 
-    /// Runs a process until it is told to stop.
-    ///
-    /// - Parameter services: makes the services of the role, in dependency order.
+    /// Runs a process until it is told to stop; `services` makes those of the role, in dependency order.
     package static func run(
         _ name: String, _ options: CommonOptions,
         services: @Sendable (ProcessContext) throws -> [any Service]
@@ -104,6 +102,8 @@ package enum ProcessRunner {
 }
 
 /// The process must not start; the message says what to change.
-struct StartRefused: Error, CustomStringConvertible {
-    var description: String
+package struct StartRefused: Error, CustomStringConvertible {
+    package var description: String
+
+    package init(_ description: String) { self.description = description }
 }

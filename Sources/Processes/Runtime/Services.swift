@@ -47,7 +47,7 @@ actor StoreGate {
                 try await context.store.ensureLibrary()
                 return
             } catch  where error.code == .unsafe || error.code == .refused {
-                throw StartRefused(description: error.message)
+                throw StartRefused(error.message)
             } catch {
                 context.logger.warning(
                     "waiting for Redis", metadata: ["reason": "\(error)"])

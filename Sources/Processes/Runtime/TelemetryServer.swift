@@ -32,9 +32,7 @@ struct TelemetryServer: Service {
 
 /// `/healthz` and `/readyz`, the same on every port of the product.
 package enum HealthRoutes {
-    /// Adds the routes.
-    ///
-    /// - Parameter problems: what is not ready, by name; asked at every request.
+    /// Adds the routes; at every request `problems` is asked what is not ready, by name.
     package static func add<Context: RequestContext>(
         to router: Router<Context>, problems: @escaping @Sendable () async -> [String: String]
     ) {

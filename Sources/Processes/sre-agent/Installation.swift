@@ -1,4 +1,7 @@
 import Foundation
+import Model
+import Settings
+import Signatures
 
 /// A folder that one agent lives in: Redis data, merged log, process ids.
 struct Installation: Sendable {
@@ -22,7 +25,10 @@ struct Installation: Sendable {
     /// Socket of the private Redis; a path has at most 107 bytes.
     var redisSocket: String {
         let path = "\(folder)/redis.sock"
-        return path.utf8.count < 108 ? path : "/tmp/sre-agent-\(getuid())-\(abs(folder.hashValue)).sock"
+        guard path.utf8.count >= 108 else { return path }
+        var hash = StableHash()
+        hash.combine(folder)
+        return "/tmp/sre-agent-\(getuid())-\(hash.base32).sock"
     }
 
     var redisURL: String { "unix://\(redisSocket)" }
@@ -66,6 +72,50 @@ struct Installation: Sendable {
                 "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction",
                 "--loglevel", "warning",
             ])
+    }
+
+    /// What the processes need and the configuration does not name: keys and a token of this installation's own.
+    ///
+    /// - Returns: environment variables that point to the files, and what a person has to know about new ones.
+    func credentials(_ settings: Settings) throws -> (environment: [String: String], notes: [String]) {
+        var environment: [String: String] = [:]
+        var notes: [String] = []
+        func key(_ name: String) throws -> (path: String, isNew: Bool) {
+            let path = "\(folder)/\(name).key"
+            guard !FileManager.default.fileExists(atPath: path) else { return (path, false) }
+            try KeyFile.create(Ed25519Signer(), at: path, passphrase: "")
+            return (path, true)
+        }
+        if settings.plannerKeyFile == nil {
+            let (path, isNew) = try key("planner")
+            environment["PLANNER_KEY_FILE"] = path
+            if isNew {
+                let publicKey = Data(try KeyFile.publicKey(at: path)).base64EncodedString()
+                notes.append("made \(path); plans are carried out once the policy's 'planners' list \(publicKey)")
+            }
+        }
+        if settings.gateway.tokensFile == nil {
+            let file = "\(folder)/tokens.yaml"
+            environment["GATEWAY_TOKENS_FILE"] = file
+            if !FileManager.default.fileExists(atPath: file) {
+                let token = (0..<32).map { _ in String(format: "%02x", UInt8.random(in: 0...255)) }.joined()
+                let hash = SHA256Digest().sha256(Array(token.utf8))
+                try Self.writePrivately(token + "\n", to: "\(folder)/operator.token")
+                try Self.writePrivately(
+                    "tokens:\n  - { subject: operator, role: operator, sha256: \(hash) }\n", to: file)
+                notes.append(
+                    "made \(folder)/operator.token; call the API with "
+                        + "-H \"Authorization: Bearer $(cat \(folder)/operator.token)\"")
+            }
+        }
+        return (environment, notes)
+    }
+
+    private static func writePrivately(_ text: String, to path: String) throws {
+        guard
+            FileManager.default.createFile(
+                atPath: path, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
+        else { throw AgentFailure("\(path) cannot be written") }
     }
 
     /// The processes of the agent, in the order in which they are started.

@@ -1,5 +1,6 @@
 import Bus
 import Foundation
+import Runtime
 import Subprocess
 import Synchronization
 import SystemPackage
@@ -48,13 +49,21 @@ final class Supervisor: Sendable {
             let ending = await run(spec)
             if Task.isCancelled { return }
             if begun.duration(to: .now) > .seconds(30) { backoff.reset() }
-            let delay = backoff.next(random: .random(in: 0..<1))
-            write(spec.name, "\(ending); starting it again in \(Int(delay / .milliseconds(1))) ms")
+            // A refused configuration does not mend itself within a moment.
+            let delay = ending.isRefusal ? backoff.maximum : backoff.next(random: .random(in: 0..<1))
+            write(spec.name, "\(ending.text); starting it again in \(Int(delay / .milliseconds(1))) ms")
             try? await ContinuousClock().sleep(for: delay)
         }
     }
 
-    private func run(_ spec: ProcessSpec) async -> String {
+    /// How a run of a program ended.
+    private struct End: Sendable {
+        var text: String
+        /// The program refused its configuration.
+        var isRefusal = false
+    }
+
+    private func run(_ spec: ProcessSpec) async -> End {
         let ending = Ending(patience: .seconds(25))
         // A task of its own: cancelling would cut the output off, and what a program says at its end matters most.
         let program = Task { await execute(spec, ending) }
@@ -65,7 +74,7 @@ final class Supervisor: Sendable {
         }
     }
 
-    private func execute(_ spec: ProcessSpec, _ ending: Ending) async -> String {
+    private func execute(_ spec: ProcessSpec, _ ending: Ending) async -> End {
         let inherited = ProcessInfo.processInfo.environment.merging(spec.environment) { $1 }
         let environment = Dictionary(
             uniqueKeysWithValues: inherited.compactMap { name, value in
@@ -85,10 +94,12 @@ final class Supervisor: Sendable {
                 for try await line in execution.standardOutput.strings() { write(spec.name, line) }
             }
             ending.ended()
-            return "ended with \(result.terminationStatus)"
+            return End(
+                text: "ended with \(result.terminationStatus)",
+                isRefusal: result.terminationStatus == .exited(ProcessRunner.badConfiguration))
         } catch {
             ending.ended()
-            return "could not be run: \(error)"
+            return End(text: "could not be run: \(error)")
         }
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Runtime
 import ServiceLifecycle
 import Synchronization
 import UnixSignals
@@ -32,8 +33,10 @@ struct UpCommand: AsyncParsableCommand {
             throw AgentFailure("\(installation.logFile) cannot be written")
         }
         let log = MergedLog(file: installation.logFile, isShown: true)
+        let (credentials, notes) = try installation.credentials(LoadedConfiguration(file: config).settings)
+        for note in notes { log.write("sre-agent", note) }
         let agent = try LocalAgent(
-            installation: installation, config: config, environment: [:],
+            installation: installation, config: config, environment: credentials,
             ports: (0..<5).map { telemetryPort + $0 }, log: log)
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         await withTaskGroup(of: Void.self) { group in

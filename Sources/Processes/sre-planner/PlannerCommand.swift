@@ -40,7 +40,7 @@ struct PlannerCommand: AsyncParsableCommand {
 
     private static func signer(_ context: ProcessContext) throws -> Ed25519Signer {
         guard let path = context.settings.plannerKeyFile else {
-            throw ValidationError(
+            throw StartRefused(
                 "planner.key_file is not set; 'sre-approver keygen --service --out planner.key' makes one")
         }
         let signer = try KeyFile.open(at: path) {
