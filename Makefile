@@ -5,13 +5,15 @@ SHELL := /bin/bash
 
 YES ?=
 NAME ?=
+RUNS ?=
+SEED ?=
 SWIFT_BUILD := swift build
 PACKAGES := libhiredis-dev redis-server redis-sentinel prometheus prometheus-node-exporter protobuf-compiler curl iproute2
-LIBRARIES = $(filter-out TestSupport,$(shell sed -n \
+LIBRARIES = $(filter-out TestSupport Proofs,$(shell sed -n \
   '/\.target.$$/{n;s/^[^"]*name: "\([A-Za-z]*\)".*/\1/p};s/.*\.target.name: "\([A-Za-z]*\)".*/\1/p' Package.swift))
 PROTOC_GEN := .build/debug/protoc-gen-swift
 
-.PHONY: help deps build test lint format proto demo bench docs clean
+.PHONY: help deps build test lint format proto demo bench docs prove clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +58,10 @@ docs: ## Build the documentation of every library with DocC into .build/docs; a 
 	swift package --allow-writing-to-directory .build/docs generate-documentation \
 	  $(foreach library,$(LIBRARIES),--target $(library)) \
 	  --symbol-graph-minimum-access-level package --warnings-as-errors --output-path .build/docs
+
+prove: deps ## Run a proof in its full form (NAME=differential, RUNS=20000, SEED=1); writes .build/prove/NAME.json
+	$(SWIFT_BUILD) -c release --product sre-prove
+	.build/release/sre-prove $(NAME) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 
 clean: ## Remove everything that was built
 	rm -rf .build .run

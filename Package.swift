@@ -191,7 +191,9 @@ let package = Package(
             dependencies: ["TimeSeries", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Sources/Processes/sre-bench"),
         process("sre-metrics-collector", ["Bus", "Model", "Perception", "Settings", "Telemetry"]),
-        process("sre-analyzer", ["Analyzer", "Bus", "Perception", "Telemetry"]),
+        process(
+            "sre-analyzer",
+            ["Analyzer", "Bus", "Model", "Perception", "Settings", "Signatures", "Telemetry", "WireFormat"]),
         process("sre-planner", ["Authority", "Bus", "Decision", "Settings", "Signatures"]),
         process(
             "sre-demo-shop",
@@ -222,10 +224,22 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             path: "Tests/TestSupport"),
+        .target(
+            name: "Proofs",
+            dependencies: [
+                "Bus", "Model", "RedisBus", "RedisClient", "Signatures", "TestSupport", "WireFormat",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Proofs"),
+        .executableTarget(
+            name: "sre-prove",
+            dependencies: ["Proofs", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Tests/Prove"),
+        tests("ProofTests", ["Proofs"]),
         tests("ModelTests", ["Model"]),
         tests("WireFormatTests", ["Model", "WireFormat"]),
         tests("TimeSeriesTests", ["TimeSeries"]),
-        tests("BusTests", ["Bus", "Model", "WireFormat"]),
+        tests("BusTests", ["Bus", "Model", "Signatures", "WireFormat"]),
         tests("RedisIntegrationTests", ["Bus", "RedisBus", "RedisClient"]),
         tests("ArchitectureTests", []),
         tests("SettingsTests", ["Authority", "Settings"]),

@@ -38,6 +38,13 @@ package struct WindowPlan: Sendable, Equatable {
         self.catchUpMilliseconds = max(catchUpMilliseconds, initialMilliseconds)
     }
 
+    /// The same with a step so many times as long: fewer points, nothing missed in between for longer than that.
+    package func coarsened(by factor: Int64) -> WindowPlan {
+        var plan = self
+        plan.stepMilliseconds *= max(1, factor)
+        return plan
+    }
+
     /// Newest instant of the grid whose sample is settled at `now`.
     package func newest(now: Timestamp) -> Timestamp {
         let settled = now.rawValue - settleMilliseconds
@@ -62,7 +69,7 @@ package struct WindowPlan: Sendable, Equatable {
     package func windows(from start: Timestamp, now: Timestamp) -> [Window] {
         let end = newest(now: now).rawValue
         var windows: [Window] = []
-        var from = start.rawValue
+        var from = (start.rawValue + stepMilliseconds - 1) / stepMilliseconds * stepMilliseconds
         while from <= end {
             let to = min(end, from + Int64(pointsPerWindow - 1) * stepMilliseconds)
             windows.append(Window(from: Timestamp(milliseconds: from), to: Timestamp(milliseconds: to)))

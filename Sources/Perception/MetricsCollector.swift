@@ -13,6 +13,8 @@ package enum CollectionEvent: Sendable {
     case sourceRecovered
     /// The source warned of partial data.
     case sourceWarned(metric: String, String)
+    /// More than the soft limit waits in a stream; collection is coarser until it is read.
+    case pressed(stream: String)
     /// A stream is full; collection waits.
     case blocked(stream: String)
 }
@@ -35,10 +37,15 @@ package struct MetricsCollector: Sendable {
         package var shards: Int
         /// Lease of a shard.
         package var timing: LeaseTiming
+        /// How much may wait in a stream.
+        package var limits: AppendRequest.Limits
+        /// While more than the soft limit waits, only every so many-th point is collected.
+        package var coarsening: Int64
 
         package init(
             cluster: String, defaultNamespace: String, metrics: [MetricDefinition], plan: WindowPlan,
-            partitions: Int = Partition.defaultCount, shards: Int = 4, timing: LeaseTiming = .partition
+            partitions: Int = Partition.defaultCount, shards: Int = 4, timing: LeaseTiming = .partition,
+            limits: AppendRequest.Limits = .init(), coarsening: Int64 = 5
         ) {
             self.cluster = cluster
             self.defaultNamespace = defaultNamespace
@@ -47,6 +54,8 @@ package struct MetricsCollector: Sendable {
             self.partitions = partitions
             self.shards = max(1, shards)
             self.timing = timing
+            self.limits = limits
+            self.coarsening = coarsening
         }
     }
 
@@ -81,14 +90,18 @@ package struct MetricsCollector: Sendable {
 
     /// Runs until the task is cancelled.
     package func run() async {
+        let share = ReplicaShare(
+            store: store, key: keys.members(Self.role), name: newOwner(), total: configuration.shards,
+            timing: configuration.timing)
         await withDiscardingTaskGroup { group in
+            group.addTask { await share.run() }
             for shard in 0..<configuration.shards {
                 let metrics = configuration.metrics.enumerated().filter { $0.offset % configuration.shards == shard }
                     .map(\.element)
                 guard !metrics.isEmpty else { continue }
                 let keeper = LeaseKeeper(
                     store: store, key: keys.globalLease("\(Self.role):\(shard)"), timing: configuration.timing,
-                    newOwner: newOwner, observe: observeBus)
+                    admission: share.admission(to: shard), newOwner: newOwner, observe: observeBus)
                 group.addTask { await keeper.run { _ in try await collect(metrics) } }
             }
         }
@@ -125,13 +138,14 @@ package struct MetricsCollector: Sendable {
     private func advance(_ cursor: inout MetricCursor) async throws {
         let metric = cursor.metric
         let start = cursor.next ?? configuration.plan.start(marks: Array(cursor.marks.values), now: now())
-        for window in configuration.plan.windows(from: start, now: now()) {
+        let plan =
+            cursor.isUnderPressure ? configuration.plan.coarsened(by: configuration.coarsening) : configuration.plan
+        for window in plan.windows(from: start, now: now()) {
             try Task.checkCancellation()
             let result: RangeResult
             do {
                 result = try await source.range(
-                    metric.query, from: window.from, to: window.to,
-                    stepMilliseconds: configuration.plan.stepMilliseconds)
+                    metric.query, from: window.from, to: window.to, stepMilliseconds: plan.stepMilliseconds)
             } catch {
                 observe(.sourceFailed(metric: metric.name, error))
                 if error.isRetriable { throw error }
@@ -141,19 +155,19 @@ package struct MetricsCollector: Sendable {
                 return
             }
             for warning in result.warnings { observe(.sourceWarned(metric: metric.name, warning)) }
-            guard try await store(result, window, &cursor) else { return }
+            guard try await store(result, window, plan.stepMilliseconds, &cursor) else { return }
         }
     }
 
     /// - Returns: whether the window is stored in all partitions.
     private func store(
-        _ result: RangeResult, _ window: WindowPlan.Window, _ cursor: inout MetricCursor
+        _ result: RangeResult, _ window: WindowPlan.Window, _ step: Int64, _ cursor: inout MetricCursor
     ) async throws -> Bool {
         let builder = ObservationBuilder(
             cluster: configuration.cluster, defaultNamespace: configuration.defaultNamespace,
             partitions: configuration.partitions)
         let observations = builder.observations(
-            of: result, metric: cursor.metric, window: window, stepMilliseconds: configuration.plan.stepMilliseconds)
+            of: result, metric: cursor.metric, window: window, stepMilliseconds: step)
         var samples = 0
         for partition in Set(observations.keys).union(cursor.marks.keys).sorted() {
             let mark = cursor.marks[partition]
@@ -163,9 +177,12 @@ package struct MetricsCollector: Sendable {
             let request = AppendRequest(
                 stream: stream, marks: keys.marks(partition), producer: cursor.producer, epoch: cursor.epoch,
                 previous: mark, sequence: window.to.rawValue,
-                entries: try fresh.map { [try entry($0, partition)] } ?? [])
+                entries: try fresh.map { [try entry($0, partition)] } ?? [],
+                readers: Topic.observations.readers.map(\.role), limits: configuration.limits)
             switch try await store.append(request) {
-            case .appended:
+            case .appended(_, let underPressure):
+                if underPressure, !cursor.isUnderPressure { observe(.pressed(stream: stream)) }
+                cursor.isUnderPressure = underPressure
                 cursor.marks[partition] = window.to.rawValue
                 samples += fresh?.series.reduce(0) { $0 + $1.samples.count } ?? 0
             case .duplicate:
@@ -210,6 +227,8 @@ private struct MetricCursor {
     var marks: [Partition: Int64]
     /// Start of the next window; `nil`: to be derived from the marks.
     var next: Timestamp?
+    /// Whether more than the soft limit waits in the streams.
+    var isUnderPressure = false
 
     var producer: String { Self.producer(metric) }
 

@@ -55,7 +55,7 @@ struct ExecutionJournal: Sendable {
             var transaction = try transaction(outcome, envelope, isStart: isStart)
             transaction.merge(link.transaction)
             switch try await store.commit(transaction) {
-            case .committed:
+            case .committed, .repeated:
                 version += 1
                 return
             case .fenced: throw FencedError.fenced

@@ -129,7 +129,7 @@ package struct ExecutorSession: PartitionSession {
         }
         transaction.merge(link.transaction)
         switch try await store.commit(transaction) {
-        case .committed: return
+        case .committed, .repeated: return
         case .fenced: throw FencedError.fenced
         case .conflict(let key, let field): throw CommitConflict(key: key, field: field)
         }

@@ -7,7 +7,7 @@ extension RedisBus {
     /// - Parameter allowVolatile: accepts a server without append-only file; for throw-away set-ups only.
     /// - Throws: `BusError` with code `unsafe` and a sentence that says what to set.
     package func checkSafety(allowVolatile: Bool = false) async throws(BusError) {
-        let text = try await query("INFO", ["everything"]).string ?? ""
+        let text = try await query("INFO", ["everything"], hasKey: false).string ?? ""
         var info: [Substring: Substring] = [:]
         for line in text.split(whereSeparator: \.isNewline) {
             guard let colon = line.firstIndex(of: ":") else { continue }

@@ -25,9 +25,20 @@ struct Reply {
         return text
     }
 
-    func entryIDs() throws(BusError) -> [EntryID] {
+    /// Reads the answer of `apply` and its like.
+    func commitResult() throws(BusError) -> CommitResult {
+        switch word {
+        case "OK": .committed(try entryIDs())
+        case "REPEATED": .repeated
+        case "FENCED": .fenced
+        case "CONFLICT": .conflict(key: try text(0), field: try text(1))
+        default: throw unexpected
+        }
+    }
+
+    func entryIDs(from index: Int = 0) throws(BusError) -> [EntryID] {
         var ids: [EntryID] = []
-        for value in rest {
+        for value in rest.dropFirst(index) {
             guard let id = value.string.flatMap(EntryID.init) else { throw unexpected }
             ids.append(id)
         }

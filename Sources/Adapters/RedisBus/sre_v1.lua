@@ -1,54 +1,115 @@
 #!lua name=sre_v1
 
 -- The semantic operations of the bus. Each call touches the keys of one partition, all with the same hash tag.
--- All checks come before the first write, so a call is applied as a whole or not at all.
+-- All checks come before the first write, so a call is applied as a whole or not at all; a call that is repeated
+-- because its reply was lost changes nothing the second time.
 
-local REVISION = 1
+local REVISION = 2
+
+-- What one `unpack` may carry safely.
+local CHUNK = 1000
 
 local function holds(key, owner, token)
     local record = redis.call('HMGET', key, 'owner', 'token')
     return owner ~= '' and record[1] == owner and record[2] == token
 end
 
+-- Whether integer a is less than integer b; Lua's numbers are exact up to 2^53 only.
+local function less(a, b)
+    if string.sub(a, 1, 1) == '-' or string.sub(b, 1, 1) == '-' then return tonumber(a) < tonumber(b) end
+    return #a < #b or (#a == #b and a < b)
+end
+
+-- Whether stream position a is before position b.
+local function before(a, b)
+    local am, as = string.match(a, '^(%d+)-(%d+)$')
+    local bm, bs = string.match(b, '^(%d+)-(%d+)$')
+    return less(am, bm) or (am == bm and less(as, bs))
+end
+
+local function counter(counters, name)
+    return tonumber(redis.call('HGET', counters, name) or '0')
+end
+
+-- Adds an entry whose names and values are args[first] to args[last], and counts it.
+local function add(stream, counters, args, first, last)
+    local size = 0
+    for index = first, last do size = size + #args[index] end
+    redis.call('HINCRBY', counters, 'appended:' .. stream, 1)
+    redis.call('HINCRBY', counters, 'bytes:' .. stream, size)
+    return redis.call('XADD', stream, '*', unpack(args, first, last))
+end
+
 local function version()
     return REVISION
 end
 
--- KEYS stream marks; ARGV producer epoch previous sequence limit entries [fields name value ...]...
+-- Entries that not all readers have done yet.
+local function backlog(counters, stream, readers)
+    local appended = counter(counters, 'appended:' .. stream)
+    local waiting = 0
+    for _, reader in ipairs(readers) do
+        waiting = math.max(waiting, appended - counter(counters, 'done:' .. reader .. ':' .. stream))
+    end
+    return waiting
+end
+
+-- KEYS stream marks counters
+-- ARGV producer epoch previous sequence softLimit hardLimit hardBytes readers [reader]... entries
+--      [fields name value ...]...
 local function append(keys, args)
-    local stream, marks = keys[1], keys[2]
+    local stream, marks, counters = keys[1], keys[2], keys[3]
     local producer, epoch, previous, sequence = args[1], args[2], args[3], args[4]
-    local limit, count = tonumber(args[5]), tonumber(args[6])
+    local soft, hard, bytes = tonumber(args[5]), tonumber(args[6]), tonumber(args[7])
     local mark = redis.call('HGET', marks, producer)
     local known
     if mark then
         local colon = string.find(mark, ':', 1, true)
         local stored = string.sub(mark, 1, colon - 1)
         known = string.sub(mark, colon + 1)
-        if tonumber(epoch) < tonumber(stored) then return {'FENCED'} end
-        if tonumber(sequence) <= tonumber(known) then return {'DUPLICATE'} end
+        if less(epoch, stored) then return {'FENCED'} end
+        if not less(known, sequence) then return {'DUPLICATE'} end
     end
     if (known or '') ~= previous then return {'GAP', known or ''} end
-    if count > 0 and redis.call('XLEN', stream) + count > limit then return {'FULL'} end
-    local reply = {'OK'}
-    local position = 7
+    local readers = {}
+    local position = 9
+    for index = 1, tonumber(args[8]) do
+        readers[index] = args[position]
+        position = position + 1
+    end
+    local count = tonumber(args[position])
+    position = position + 1
+    local waiting = backlog(counters, stream, readers) + count
+    if count > 0 and (waiting > hard or counter(counters, 'bytes:' .. stream) > bytes) then return {'FULL'} end
+    local reply = {'OK', waiting > soft and '1' or '0'}
     for _ = 1, count do
-        local width = tonumber(args[position]) * 2
-        reply[#reply + 1] = redis.call('XADD', stream, '*', unpack(args, position + 1, position + width))
-        position = position + 1 + width
+        local last = position + tonumber(args[position]) * 2
+        reply[#reply + 1] = add(stream, counters, args, position + 1, last)
+        position = last + 1
     end
     redis.call('HSET', marks, producer, epoch .. ':' .. sequence)
     return reply
 end
 
 -- KEYS lease state stream; ARGV owner token limit
+-- Counts how often somebody began at this position without getting past it: once for each holder of the lease.
 local function read(keys, args)
+    local state, stream = keys[2], keys[3]
     if not holds(keys[1], args[1], args[2]) then return {'FENCED'} end
-    local position = redis.call('HGET', keys[2], 'position:' .. keys[3]) or '0-0'
-    return {'OK', position, redis.call('XRANGE', keys[3], '(' .. position, '+', 'COUNT', args[3])}
+    local position = redis.call('HGET', state, 'position:' .. stream) or '0-0'
+    local attempts = 1
+    local begun, token, count =
+        string.match(redis.call('HGET', state, 'attempt:' .. stream) or '', '^(%S+) (%S+) (%d+)$')
+    if begun == position then attempts = tonumber(count) + (token == args[2] and 0 or 1) end
+    local limit = attempts > 1 and 1 or args[3]
+    local entries = redis.call('XRANGE', stream, '(' .. position, '+', 'COUNT', limit)
+    if #entries > 0 and (begun ~= position or token ~= args[2]) then
+        redis.call('HSET', state, 'attempt:' .. stream, position .. ' ' .. args[2] .. ' ' .. attempts)
+    end
+    return {'OK', position, tostring(attempts), entries}
 end
 
--- Operators see readers and their lag with XINFO GROUPS; the position that counts is the one in the state.
+-- Operators see readers with XINFO GROUPS; the position that counts is the one in the state.
 local function show_position(stream, group, position)
     local moved = redis.pcall('XGROUP', 'SETID', stream, group, position)
     if type(moved) == 'table' and moved.err then
@@ -56,14 +117,55 @@ local function show_position(stream, group, position)
     end
 end
 
--- ARGV owner token
+local function advance(state, stream, group, to, entries, counters)
+    redis.call('HSET', state, 'position:' .. stream, to)
+    redis.call('HINCRBY', counters, 'done:' .. group .. ':' .. stream, entries)
+    show_position(stream, group, to)
+end
+
+local function change(operation, key, counters, args, first, last)
+    if operation == 'X' then
+        return add(key, counters, args, first, last)
+    elseif operation == 'H' then
+        for start = first, last, CHUNK do
+            redis.call('HSET', key, unpack(args, start, math.min(last, start + CHUNK - 1)))
+        end
+    elseif operation == 'D' then
+        for start = first, last, CHUNK do
+            redis.call('HDEL', key, unpack(args, start, math.min(last, start + CHUNK - 1)))
+        end
+    elseif operation == 'K' then
+        local entry = redis.call('XRANGE', key, args[first], args[first])[1]
+        if not entry then return nil end
+        local size = 0
+        for _, text in ipairs(entry[2]) do size = size + #text end
+        redis.call('XDEL', key, args[first])
+        redis.call('HINCRBY', counters, 'trimmed:' .. key, 1)
+        redis.call('HINCRBY', counters, 'bytes:' .. key, -size)
+    elseif operation == 'I' then
+        redis.call('HINCRBY', key, args[first], args[last])
+    elseif operation == 'Z' then
+        redis.call('ZADD', key, args[first], args[last])
+    elseif operation == 'R' then
+        redis.call('ZREM', key, args[first])
+    elseif operation == 'E' then
+        redis.call('DEL', key)
+    end
+end
+
+-- KEYS counters, then whatever is named by position
+-- ARGV owner token leaseKey operationKey operation
 --      checks [key field present value]...
---      advances [state stream group from to]...
+--      advances [state stream group from to entries]...
 --      changes [operation key count argument...]...
--- An owner of '' stands for no lease; otherwise KEYS[1] is the lease. Keys are given by their position in KEYS.
+-- An owner of '' stands for no lease, an operationKey of '0' for an operation that the checks alone make harmless to
+-- repeat. Keys are given by their position in KEYS.
 local function apply(keys, args)
-    if args[1] ~= '' and not holds(keys[1], args[1], args[2]) then return {'FENCED'} end
-    local position = 3
+    local counters = keys[1]
+    if args[1] ~= '' and not holds(keys[tonumber(args[3])], args[1], args[2]) then return {'FENCED'} end
+    local operation_key = keys[tonumber(args[4])]
+    if operation_key and redis.call('HGET', operation_key, 'operation') == args[5] then return {'REPEATED'} end
+    local position = 6
     local function take()
         position = position + 1
         return args[position - 1]
@@ -77,46 +179,109 @@ local function apply(keys, args)
     end
     local advances = {}
     for index = 1, tonumber(take()) do
-        local state, stream, group, from, to = keys[tonumber(take())], keys[tonumber(take())], take(), take(), take()
+        local state, stream, group, from = keys[tonumber(take())], keys[tonumber(take())], take(), take()
+        local to, entries = take(), take()
         local field = 'position:' .. stream
         if (redis.call('HGET', state, field) or '0-0') ~= from then return {'CONFLICT', state, field} end
-        advances[index] = {state, field, stream, group, to}
+        advances[index] = {state, stream, group, to, entries}
     end
-    for _, advance in ipairs(advances) do
-        redis.call('HSET', advance[1], advance[2], advance[5])
-        show_position(advance[3], advance[4], advance[5])
-    end
+    if operation_key then redis.call('HSET', operation_key, 'operation', args[5]) end
+    for _, step in ipairs(advances) do advance(step[1], step[2], step[3], step[4], step[5], counters) end
     local reply = {'OK'}
     for _ = 1, tonumber(take()) do
         local operation, key, count = take(), keys[tonumber(take())], tonumber(take())
         local first, last = position, position + count - 1
         position = last + 1
-        if operation == 'X' then
-            reply[#reply + 1] = redis.call('XADD', key, '*', unpack(args, first, last))
-        elseif operation == 'H' then
-            redis.call('HSET', key, unpack(args, first, last))
-        elseif operation == 'D' then
-            redis.call('HDEL', key, unpack(args, first, last))
-        elseif operation == 'I' then
-            redis.call('HINCRBY', key, args[first], args[last])
-        elseif operation == 'Z' then
-            redis.call('ZADD', key, args[first], args[last])
-        elseif operation == 'R' then
-            redis.call('ZREM', key, args[first])
-        elseif operation == 'E' then
-            redis.call('DEL', key)
-        elseif operation == 'T' then
-            redis.call('XTRIM', key, 'MINID', args[first])
-        end
+        reply[#reply + 1] = change(operation, key, counters, args, first, last)
     end
     return reply
 end
 
--- KEYS plan queue decisions audit head
+-- KEYS lease state stream deadLetters counters; ARGV owner token group entry notes [name value]...
+-- Moves one entry aside, with notes about it, and the reader past it.
+local function to_dlq(keys, args)
+    local state, stream, dead, counters = keys[2], keys[3], keys[4], keys[5]
+    if not holds(keys[1], args[1], args[2]) then return {'FENCED'} end
+    local group, id = args[3], args[4]
+    local position = redis.call('HGET', state, 'position:' .. stream) or '0-0'
+    if not before(position, id) then return {'REPEATED'} end
+    local following = redis.call('XRANGE', stream, '(' .. position, '+', 'COUNT', 1)[1]
+    if not following or following[1] ~= id then return {'CONFLICT', state, 'position:' .. stream} end
+    local fields = {}
+    for index = 6, 5 + tonumber(args[5]) * 2 do fields[#fields + 1] = args[index] end
+    for _, value in ipairs(following[2]) do fields[#fields + 1] = value end
+    local moved = add(dead, counters, fields, 1, #fields)
+    advance(state, stream, group, id, 1, counters)
+    return {'OK', moved}
+end
+
+-- KEYS stream counters gaps [state]...; ARGV floor limit mode [field]...
+-- Removes the oldest entries, at most limit of them, that are before the floor. Mode 'done' spares what a reader, whose
+-- position stands in a field of its state, may still need; mode 'shed' does not, and notes what nobody will read.
+local function trim(keys, args)
+    local stream, counters, gaps = keys[1], keys[2], keys[3]
+    local floor, limit, mode = args[1], args[2], args[3]
+    if floor == '0-0' then return {'OK', '0', '0', '0'} end
+    local needed
+    for index = 4, #keys do
+        local position = redis.call('HGET', keys[index], args[index] .. ':' .. stream) or '0-0'
+        if not needed or before(position, needed) then needed = position end
+    end
+    local ids, size = {}, 0
+    for _, entry in ipairs(redis.call('XRANGE', stream, '-', '(' .. floor, 'COUNT', limit)) do
+        if mode ~= 'shed' and needed and before(needed, entry[1]) then break end
+        ids[#ids + 1] = entry[1]
+        for _, text in ipairs(entry[2]) do size = size + #text end
+    end
+    local last = ids[#ids]
+    if not last then return {'OK', '0', '0', '0'} end
+    local milliseconds, sequence = string.match(last, '^(%d+)-(%d+)$')
+    redis.call('XTRIM', stream, 'MINID', milliseconds .. '-' .. string.format('%.0f', tonumber(sequence) + 1))
+    redis.call('HINCRBY', counters, 'trimmed:' .. stream, #ids)
+    redis.call('HINCRBY', counters, 'bytes:' .. stream, -size)
+    local shed, first = 0, ''
+    for index = 4, #keys do
+        local field, role = 'position:' .. stream, string.match(keys[index], ':state:(.*)$')
+        local position, skipped = redis.call('HGET', keys[index], field) or '0-0', 0
+        for _, id in ipairs(ids) do
+            if before(position, id) then
+                if skipped == 0 and (first == '' or before(id, first)) then first = id end
+                skipped = skipped + 1
+            end
+        end
+        -- What is gone is done with, or it would count as backlog for ever.
+        if skipped > 0 then
+            redis.call('HSET', keys[index], field, last)
+            redis.call('HINCRBY', counters, 'done:' .. role .. ':' .. stream, skipped)
+        end
+        shed = math.max(shed, skipped)
+    end
+    if shed > 0 then
+        local note = {'stream', stream, 'from', first, 'to', last, 'entries', tostring(shed)}
+        add(gaps, counters, note, 1, #note)
+    end
+    return {'OK', tostring(#ids), tostring(size), tostring(shed)}
+end
+
+-- KEYS lease timer stream counters; ARGV owner token now limit
+-- Moves what is due from the timer to the stream.
+local function timer_pop(keys, args)
+    if not holds(keys[1], args[1], args[2]) then return {'FENCED'} end
+    local due = redis.call('ZRANGE', keys[2], '-inf', args[3], 'BYSCORE', 'LIMIT', 0, args[4], 'WITHSCORES')
+    local reply = {'OK'}
+    for index = 1, #due, 2 do
+        local fields = {'timer', due[index], 'due', due[index + 1]}
+        redis.call('ZREM', keys[2], due[index])
+        reply[#reply + 1] = add(keys[3], keys[4], fields, 1, #fields)
+    end
+    return reply
+end
+
+-- KEYS plan queue decisions audit head counters
 -- ARGV hash approver approves statement now previous sequence auditHash
 --      decision fields [name value]... audit fields [name value]...
 local function approve(keys, args)
-    local plan, queue, decisions, audit, head = keys[1], keys[2], keys[3], keys[4], keys[5]
+    local plan, queue, decisions, audit, head, counters = keys[1], keys[2], keys[3], keys[4], keys[5], keys[6]
     local hash, approver, approves, statement, now = args[1], args[2], args[3] == '1', args[4], args[5]
     local previous, sequence, audit_hash = args[6], args[7], args[8]
     local state = redis.call('HGET', plan, 'state')
@@ -140,10 +305,10 @@ local function approve(keys, args)
     local width = tonumber(args[9]) * 2
     if following ~= 'AWAITING' then
         redis.call('ZREM', queue, hash)
-        redis.call('XADD', decisions, '*', unpack(args, 10, 9 + width))
+        add(decisions, counters, args, 10, 9 + width)
     end
     local start = 10 + width
-    redis.call('XADD', audit, '*', unpack(args, start + 1, start + tonumber(args[start]) * 2))
+    add(audit, counters, args, start + 1, start + tonumber(args[start]) * 2)
     redis.call('HSET', head, 'seq', sequence, 'hash', audit_hash)
     return {'RECORDED', following}
 end
@@ -153,7 +318,11 @@ local function lease_take(keys, args)
     local record = redis.call('HMGET', keys[1], 'owner', 'token', 'beat')
     local unchanged = (args[2] == '0' and not record[1])
         or (args[2] == '1' and record[1] == args[3] and record[2] == args[4] and record[3] == args[5])
-    if not unchanged then return {'REFUSED', record[1] or '', record[2] or '0', record[3] or '0'} end
+    if not unchanged then
+        -- An incarnation takes a lease once; when it is the owner already, the first answer was lost.
+        local word = record[1] == args[1] and 'OK' or 'REFUSED'
+        return {word, record[1] or '', record[2] or '0', record[3] or '0'}
+    end
     local token, beat = tonumber(record[2] or '0') + 1, tonumber(record[3] or '0') + 1
     redis.call('HSET', keys[1], 'owner', args[1], 'token', token, 'beat', beat)
     return {'OK', args[1], tostring(token), tostring(beat)}
@@ -180,10 +349,14 @@ end
 
 register('version', version, {'no-writes'})
 register('append', append, {})
-register('read', read, {'no-writes'})
+register('read', read, {'allow-oom'})
 register('commit', apply, {'allow-oom'})
 register('transition', apply, {'allow-oom'})
 register('audit_append', apply, {'allow-oom'})
+register('relay_ack', apply, {'allow-oom'})
+register('to_dlq', to_dlq, {'allow-oom'})
+register('trim', trim, {'allow-oom'})
+register('timer_pop', timer_pop, {'allow-oom'})
 register('approve', approve, {'allow-oom'})
 register('lease_take', lease_take, {'allow-oom'})
 register('lease_beat', lease_beat, {'allow-oom'})

@@ -15,6 +15,34 @@ package struct Settings: Sendable {
         package var partitions: Int
         /// Seconds of a partition's lease, its renew deadline and its retry.
         package var leaseSeconds: Double
+        /// Replicas that must have an approval or a transition before it counts; 0 for a single server.
+        package var replicas: Int
+    }
+
+    /// How much the streams may hold, and for how long.
+    package struct Streams: Sendable, Equatable {
+        /// Entries that may wait for a reader before producers coarsen.
+        package var softLimit: Int
+        /// Entries that may wait for a reader before nothing more is taken.
+        package var hardLimit: Int
+        /// Bytes of one stream of one partition.
+        package var maximumBytes: Int
+        /// Hours that observations are kept after they were read.
+        package var observationHours: Double
+        /// Hours that everything else but the audit is kept.
+        package var retentionHours: Double
+        /// Days that the audit is kept in Redis.
+        package var auditDays: Double
+    }
+
+    /// Signed checkpoints of the audit chain.
+    package struct Audit: Sendable, Equatable {
+        /// The auditor's key; without one there are no checkpoints.
+        package var keyFile: String?
+        /// File that gets a line for each checkpoint, besides standard output.
+        package var checkpointFile: String?
+        /// Seconds between two checkpoints.
+        package var checkpointSeconds: Double
     }
 
     /// Metrics source.
@@ -69,6 +97,8 @@ package struct Settings: Sendable {
     /// Seconds that a scrape may take to become visible.
     package var settleSeconds: Double
     package var redis: Redis
+    package var streams: Streams
+    package var audit: Audit
     package var prometheus: Prometheus
     package var analysis: Analysis
     package var risk: Risk
@@ -91,6 +121,8 @@ package struct Settings: Sendable {
             ("gateway.port", gateway.port == new.gateway.port),
             ("gateway.delegate_key_file", gateway.delegateKeyFile == new.gateway.delegateKeyFile),
             ("kubernetes", kubernetes == new.kubernetes),
+            ("streams", streams == new.streams),
+            ("audit", audit == new.audit),
             ("planner.key_file", plannerKeyFile == new.plannerKeyFile),
             ("logging.level", logLevel == new.logLevel),
         ]
@@ -102,9 +134,13 @@ package struct Settings: Sendable {
         "": [
             "cluster", "default_namespace", "check_interval_seconds", "settle_seconds", "redis", "prometheus", "loki",
             "baseline", "anomaly_detection", "prediction", "risk", "logging", "gateway", "kubernetes", "metrics_file",
-            "runbooks_folder", "policy_file", "commands_file", "planner",
+            "runbooks_folder", "policy_file", "commands_file", "planner", "streams", "audit",
         ],
-        "redis": ["url", "allow_volatile", "prefix", "partitions", "lease_seconds"],
+        "redis": ["url", "allow_volatile", "prefix", "partitions", "lease_seconds", "replicas"],
+        "streams": [
+            "soft_limit", "hard_limit", "max_bytes", "observation_hours", "retention_hours", "audit_days",
+        ],
+        "audit": ["key_file", "checkpoint_file", "checkpoint_seconds"],
         "prometheus": ["url", "bearer_token_file", "timeout_seconds"],
         "loki": ["url"],
         "baseline": ["learning_days", "minimum_days", "relearn_hours", "utc_offset_seconds"],
@@ -142,14 +178,22 @@ package struct Settings: Sendable {
         settleSeconds = try scalars.double("settle_seconds", in: 0...600, default: 5)
         redis = Redis(
             url: try scalars.url(
-                "redis.url", schemes: ["redis", "rediss", "unix"], default: "redis://127.0.0.1:6379"),
+                "redis.url",
+                schemes: [
+                    "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster",
+                ], default: "redis://127.0.0.1:6379"),
             allowVolatile: try scalars.bool("redis.allow_volatile", default: false),
             prefix: scalars.string("redis.prefix", default: "sre:"),
             partitions: try scalars.int("redis.partitions", in: 1...1_024, default: 16),
-            leaseSeconds: try scalars.double("redis.lease_seconds", in: 0.3...300, default: 6))
+            leaseSeconds: try scalars.double("redis.lease_seconds", in: 0.3...300, default: 6),
+            replicas: try scalars.int("redis.replicas", in: 0...10, default: 0))
         guard redis.partitions.nonzeroBitCount == 1 else {
             throw scalars.error("redis.partitions", "\(redis.partitions) is not valid", valid: "a power of two to 1024")
         }
+        streams = try Self.streams(scalars)
+        audit = Audit(
+            keyFile: path("audit.key_file"), checkpointFile: path("audit.checkpoint_file"),
+            checkpointSeconds: try scalars.double("audit.checkpoint_seconds", in: 1...86_400, default: 60))
         prometheus = Prometheus(
             url: try scalars.url("prometheus.url", schemes: ["http", "https"], default: "http://127.0.0.1:9090"),
             bearerTokenFile: path("prometheus.bearer_token_file"),
@@ -185,5 +229,21 @@ package struct Settings: Sendable {
         policyFile = path("policy_file", default: "policy.yaml") ?? ""
         commandsFile = path("commands_file")
         plannerKeyFile = path("planner.key_file")
+    }
+
+    private static func streams(_ scalars: Scalars) throws(SettingsError) -> Streams {
+        let streams = Streams(
+            softLimit: try scalars.int("streams.soft_limit", in: 1...10_000_000, default: 5_000),
+            hardLimit: try scalars.int("streams.hard_limit", in: 1...10_000_000, default: 20_000),
+            maximumBytes: try scalars.int("streams.max_bytes", in: 65_536...(1 << 40), default: 64 << 20),
+            observationHours: try scalars.double("streams.observation_hours", in: 0...8_760, default: 1),
+            retentionHours: try scalars.double("streams.retention_hours", in: 1...87_600, default: 720),
+            auditDays: try scalars.double("streams.audit_days", in: 1...36_500, default: 400))
+        guard streams.softLimit < streams.hardLimit else {
+            throw scalars.error(
+                "streams.soft_limit", "\(streams.softLimit) is not below the hard limit \(streams.hardLimit)",
+                valid: "1 to \(streams.hardLimit - 1)")
+        }
+        return streams
     }
 }

@@ -40,31 +40,4 @@ package struct AuditChain: Sendable {
             stream: keys.stream(.audit, partition), head: keys.auditHead(partition), previousHash: entry.previousHash,
             sequence: entry.sequence, hash: hash, fields: envelope.fields)
     }
-
-    /// The first break of a chain, given all its entries from the first; `nil` when it holds.
-    package func firstBreak(_ entries: [StreamEntry], headHash: String?) -> String? {
-        var previous = Self.origin
-        var sequence: Int64 = 0
-        for stored in entries {
-            let entry: AuditEntry
-            do {
-                entry = try Envelope(stored).decode()
-            } catch {
-                return "entry \(stored.id): \(error)"
-            }
-            guard entry.sequence == sequence + 1 else {
-                return "entry \(stored.id): sequence \(entry.sequence), expected \(sequence + 1)"
-            }
-            guard entry.previousHash == previous else {
-                return "entry \(stored.id) (sequence \(entry.sequence)): does not continue the entry before it"
-            }
-            guard let canonical = try? entry.canonicalJSON() else { return "entry \(stored.id): not encodable" }
-            previous = digest.sha256(canonical)
-            sequence = entry.sequence
-        }
-        if let headHash, headHash != previous {
-            return "the head is not the hash of the last entry (sequence \(sequence)): entries are missing at the end"
-        }
-        return nil
-    }
 }

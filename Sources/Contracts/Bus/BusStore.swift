@@ -17,6 +17,18 @@ package protocol BusStore: Sendable {
     /// Adds a link to an audit chain, if its head is still the one the link was made for.
     func appendAudit(_ link: AuditAppend) async throws(BusError) -> CommitResult
 
+    /// Moves a relay past entries that it has handed on.
+    func acknowledgeRelay(_ advance: Transaction.Advance) async throws(BusError) -> CommitResult
+
+    /// Moves an entry that cannot be processed to the dead letters, and its reader past it.
+    func setAside(_ request: DeadLetterRequest) async throws(BusError) -> CommitResult
+
+    /// Removes old entries of a stream.
+    func trim(_ request: TrimRequest) async throws(BusError) -> TrimResult
+
+    /// Moves timers that are due into a stream; `nil` when the lease belongs to somebody else.
+    func popTimers(_ request: TimerRequest) async throws(BusError) -> [EntryID]?
+
     /// Records a statement about a plan and decides the plan when that settles it.
     func approve(_ request: ApproveRequest) async throws(BusError) -> ApproveResult
 
@@ -44,10 +56,23 @@ package protocol BusStore: Sendable {
     /// Members of a sorted set with scores at least `minimum`, highest score first, at most `limit`.
     func ranked(_ key: String, minimum: Int64, limit: Int) async throws(BusError) -> [RankedMember]
 
+    /// Members of a sorted set with scores up to `maximum`, lowest score first, at most `limit`.
+    func lowest(_ key: String, maximum: Int64, limit: Int) async throws(BusError) -> [RankedMember]
+
+    /// Number of entries of a stream.
+    func length(_ stream: String) async throws(BusError) -> Int
+
+    /// Streams that one waiting command can watch together.
+    func watchGroups(_ streams: [String]) -> [[String]]
+
     /// Waits until one of the streams has an entry after the given position.
     ///
     /// - Returns: the streams that have, with the id of the first such entry; empty when the time ran out.
     func awaitEntries(_ positions: [String: EntryID], timeout: Duration) async throws(BusError) -> [String: EntryID]
+}
+
+extension BusStore {
+    package func watchGroups(_ streams: [String]) -> [[String]] { streams.isEmpty ? [] : [streams] }
 }
 
 /// A member of a sorted set.
@@ -61,81 +86,6 @@ package struct RankedMember: Sendable, Equatable {
         self.member = member
         self.score = score
     }
-}
-
-/// Entries of a producer, with what makes a repetition harmless.
-package struct AppendRequest: Sendable, Equatable {
-    /// Stream to add to.
-    package var stream: String
-    /// Hash of high-water marks in the same slot.
-    package var marks: String
-    /// Name of the producer, such as `metrics/memory_usage`.
-    package var producer: String
-    /// Incarnation of the producer; a smaller one than the stored is fenced.
-    package var epoch: Int64
-    /// Sequence that the producer believes to be the stored mark; `nil` for none.
-    package var previous: Int64?
-    /// Sequence of these entries, such as the end of their window in milliseconds; becomes the mark.
-    package var sequence: Int64
-    /// Entries in order; none moves the mark only.
-    package var entries: [[Field]]
-    /// Refused when the stream would grow past so many entries.
-    package var limit: Int
-
-    package init(
-        stream: String, marks: String, producer: String, epoch: Int64, previous: Int64?, sequence: Int64,
-        entries: [[Field]], limit: Int = 1_000_000
-    ) {
-        self.stream = stream
-        self.marks = marks
-        self.producer = producer
-        self.epoch = epoch
-        self.previous = previous
-        self.sequence = sequence
-        self.entries = entries
-        self.limit = limit
-    }
-}
-
-/// Answer to ``AppendRequest``.
-package enum AppendResult: Sendable, Equatable {
-    /// Added.
-    case appended([EntryID])
-    /// The mark is at or past this sequence already; nothing was added.
-    case duplicate
-    /// The mark is not where the producer believes; it has to go on from here, `nil`: from its beginning.
-    case gap(mark: Int64?)
-    /// A newer incarnation of the producer exists.
-    case fenced
-    /// The stream is at its limit.
-    case full
-}
-
-/// A reader's request for its next entries.
-package struct ReadRequest: Sendable, Equatable {
-    /// Lease that must be held.
-    package var lease: LeaseProof
-    /// Hash that holds the reader's positions.
-    package var stateKey: String
-    /// Stream to read.
-    package var stream: String
-    /// At most so many entries.
-    package var limit: Int
-
-    package init(lease: LeaseProof, stateKey: String, stream: String, limit: Int) {
-        self.lease = lease
-        self.stateKey = stateKey
-        self.stream = stream
-        self.limit = limit
-    }
-}
-
-/// Answer to ``ReadRequest``.
-package enum ReadResult: Sendable, Equatable {
-    /// Entries after the committed position.
-    case entries([StreamEntry], position: EntryID)
-    /// The lease belongs to somebody else.
-    case fenced
 }
 
 /// A verified statement about a plan, ready to be recorded.
@@ -225,6 +175,7 @@ package struct AuditAppend: Sendable, Equatable {
     /// The same as part of a transaction.
     package var transaction: Transaction {
         Transaction(
+            operation: .init(key: head, id: hash),
             checks: [
                 .init(key: head, field: "hash", text: sequence == 1 ? nil : previousHash)
             ],

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Wakes readers when their streams get entries, with one waiting command for all of them.
+/// Wakes readers when their streams get entries, with as few waiting commands as the store allows.
 ///
 /// A signal is a hint: a reader asks the store anyway when its patience ends.
 final class EntrySignal: Sendable {
@@ -22,10 +22,18 @@ final class EntrySignal: Sendable {
     /// Watches until the task is cancelled.
     func run() async {
         await seekToEnds()
+        await withDiscardingTaskGroup { group in
+            for streams in store.watchGroups(state.withLock { $0.positions.keys.sorted() }) {
+                group.addTask { await self.watch(streams) }
+            }
+        }
+    }
+
+    private func watch(_ streams: [String]) async {
         while !Task.isCancelled {
             do {
-                let found = try await store.awaitEntries(state.withLock(\.positions), timeout: .seconds(1))
-                signal(found)
+                let positions = state.withLock { state in state.positions.filter { streams.contains($0.key) } }
+                signal(try await store.awaitEntries(positions, timeout: .seconds(1)))
             } catch {
                 try? await ContinuousClock().sleep(for: .milliseconds(500))
             }

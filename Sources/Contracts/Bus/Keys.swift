@@ -12,6 +12,18 @@ package struct Keys: Sendable, Equatable {
     /// Lease of a role on a partition.
     package func lease(_ role: String, _ partition: Partition) -> String { key(partition, "lease:\(role)") }
 
+    /// Everything that people want to know, of all partitions, in one stream.
+    package var feed: String { global("feed") }
+
+    /// Positions of the relay that fills ``feed``.
+    package func feedState(_ partition: Partition) -> String { state(FeedRelay.role, partition) }
+
+    /// What this installation is and whether its database was lost.
+    package var installation: String { global("installation") }
+
+    /// Living replicas of a role, by their beats.
+    package func members(_ role: String) -> String { global("members:\(role)") }
+
     /// Lease of a singleton or a shard.
     package func globalLease(_ role: String) -> String { global("lease:\(role)") }
 
@@ -56,6 +68,18 @@ package struct Keys: Sendable, Equatable {
 
     /// Key outside all partitions, in a slot of its own.
     package func global(_ name: String) -> String { "\(prefix){g}:\(name)" }
+
+    /// Timers of a partition: names by Unix milliseconds.
+    package func timers(_ partition: Partition) -> String { key(partition, "timers") }
+
+    /// Numbers of entries by stream: `appended:`, `done:<role>:`, `trimmed:` and `bytes:`.
+    package func counters(_ partition: Partition) -> String { key(partition, "counters") }
+
+    /// The counters in the slot of a key.
+    package static func counters(beside key: String) -> String {
+        guard let brace = key.firstRange(of: "}:") else { return "counters" }
+        return key[..<brace.upperBound] + "counters"
+    }
 
     private func key(_ partition: Partition, _ name: String) -> String { "\(prefix)\(partition.tag):\(name)" }
 }

@@ -24,17 +24,19 @@ package struct LeaseKeeper: Sendable {
     private let store: any BusStore
     private let key: String
     private let timing: LeaseTiming
+    private let admission: LeaseAdmission
     private let newOwner: @Sendable () -> String
     private let observe: BusObserver
 
     /// A keeper of the lease at `key`; `newOwner` makes the unique id of an incarnation for every new contention.
     package init(
-        store: any BusStore, key: String, timing: LeaseTiming, newOwner: @escaping @Sendable () -> String,
-        observe: @escaping BusObserver
+        store: any BusStore, key: String, timing: LeaseTiming, admission: LeaseAdmission = .always,
+        newOwner: @escaping @Sendable () -> String, observe: @escaping BusObserver
     ) {
         self.store = store
         self.key = key
         self.timing = timing
+        self.admission = admission
         self.newOwner = newOwner
         self.observe = observe
     }
@@ -48,6 +50,7 @@ package struct LeaseKeeper: Sendable {
             let owner = newOwner()
             var machine = LeaseMachine(timing: timing, now: Self.now)
             guard let token = await acquire(&machine, owner: owner) else { return }
+            defer { admission.ended() }
             let proof = LeaseProof(key: key, owner: owner, token: token)
             observe(.leaseTaken(key: key, token: token))
             let fenced = await hold(machine, proof, work)
@@ -73,9 +76,18 @@ package struct LeaseKeeper: Sendable {
                 switch machine.next(now: now) {
                 case .observe: machine.observed(try await store.lease(key), now: Self.now)
                 case .take(let expected):
+                    guard admission.admits() else {
+                        machine.declined(now: now)
+                        continue
+                    }
+                    var isTaken = false
+                    defer { if !isTaken { admission.ended() } }
                     let answer = try await store.takeLease(key, owner: owner, expected: expected)
                     machine.answered(answer, sentAt: now, now: Self.now)
-                    if let token = machine.token { return token }
+                    if let token = machine.token {
+                        isTaken = true
+                        return token
+                    }
                 case .wait(let until): try await ContinuousClock().sleep(for: until - now)
                 case .renew, .stop: return machine.token
                 }
@@ -94,7 +106,7 @@ package struct LeaseKeeper: Sendable {
     private func hold(
         _ held: LeaseMachine, _ proof: LeaseProof, _ work: @escaping @Sendable (LeaseProof) async throws -> Void
     ) async -> Bool {
-        await withTaskGroup(of: Bool?.self) { group in
+        await withTaskGroup(of: Bool.self) { group in
             group.addTask {
                 do {
                     try await work(proof)
@@ -106,22 +118,23 @@ package struct LeaseKeeper: Sendable {
                 }
                 return false
             }
-            group.addTask { await renew(held, proof) ? true : nil }
+            group.addTask { await renew(held, proof) }
             var lost = false
             while let result = await group.next() {
-                lost = lost || result == true
+                lost = lost || result
                 group.cancelAll()
             }
             return lost
         }
     }
 
-    /// Renews until cancelled.
+    /// Renews until cancelled, or until the lease should be handed over.
     ///
     /// - Returns: whether the lease was lost.
     private func renew(_ held: LeaseMachine, _ proof: LeaseProof) async -> Bool {
         var machine = held
         while !Task.isCancelled {
+            if admission.yields() { return false }
             let now = Self.now
             do {
                 switch machine.next(now: now) {

@@ -18,9 +18,18 @@ package struct LeaseMachine: Sendable {
         case stop
     }
 
+    private struct Watch: Sendable, Equatable {
+        var record: LeaseRecord?
+        /// `nil` as long as nothing was seen.
+        var unchangedSince: Duration?
+        var nextLook: Duration
+        /// The caller declined to take the lease before this time.
+        var declinedUntil: Duration?
+    }
+
     private enum State: Sendable, Equatable {
         /// Looks at the record; may go to `held` or stay.
-        case watching(record: LeaseRecord?, unchangedSince: Duration?, nextLook: Duration)
+        case watching(Watch)
         /// Is ours until `until`; goes to `lost`.
         case held(token: Int64, until: Duration, nextRenewal: Duration)
         /// Was ours; terminal.
@@ -35,7 +44,7 @@ package struct LeaseMachine: Sendable {
     /// Times are durations since any fixed origin of a monotonic clock.
     package init(timing: LeaseTiming, now: Duration) {
         self.timing = timing
-        self.state = .watching(record: nil, unchangedSince: nil, nextLook: now)
+        self.state = .watching(Watch(nextLook: now))
     }
 
     /// Token while the lease is ours.
@@ -47,15 +56,14 @@ package struct LeaseMachine: Sendable {
     /// What to do at `now`.
     package mutating func next(now: Duration) -> Action {
         switch state {
-        case .watching(let record, let since, let nextLook):
-            if let since {
-                if let record, !record.owner.isEmpty {
-                    if now - since >= timing.lease { return .take(expected: record) }
-                } else {
-                    return .take(expected: record)
-                }
+        case .watching(let watch):
+            let free = watch.unchangedSince.map { since in
+                watch.record.map { $0.owner.isEmpty ? since : since + timing.lease } ?? since
             }
-            return now >= nextLook ? .observe : .wait(until: nextLook)
+            if let free, now >= max(free, watch.declinedUntil ?? free) { return .take(expected: watch.record) }
+            guard now < watch.nextLook else { return .observe }
+            guard let free else { return .wait(until: watch.nextLook) }
+            return .wait(until: min(watch.nextLook, max(free, watch.declinedUntil ?? free)))
         case .held(let token, let until, let nextRenewal):
             if now >= until {
                 state = .lost
@@ -68,10 +76,11 @@ package struct LeaseMachine: Sendable {
 
     /// The record was read.
     package mutating func observed(_ record: LeaseRecord?, now: Duration) {
-        guard case .watching(let known, let since, _) = state else { return }
-        let unchanged = since != nil && known == record
-        state = .watching(
-            record: record, unchangedSince: unchanged ? since : now, nextLook: now + timing.retry)
+        guard case .watching(var watch) = state else { return }
+        if watch.unchangedSince == nil || watch.record != record { watch.unchangedSince = now }
+        watch.record = record
+        watch.nextLook = now + timing.retry
+        state = .watching(watch)
     }
 
     /// The attempt to take the lease, sent at `sentAt`, was answered.
@@ -82,7 +91,7 @@ package struct LeaseMachine: Sendable {
             state = .held(
                 token: record.token, until: sentAt + timing.renewDeadline, nextRenewal: sentAt + timing.retry)
         case .refused(let record):
-            state = .watching(record: record, unchangedSince: now, nextLook: now + timing.retry)
+            state = .watching(Watch(record: record, unchangedSince: now, nextLook: now + timing.retry))
         }
     }
 
@@ -93,13 +102,21 @@ package struct LeaseMachine: Sendable {
             token: token, until: max(until, sentAt + timing.renewDeadline), nextRenewal: sentAt + timing.retry)
     }
 
+    /// The caller does not want the lease for now; it is asked again after the retry interval, and watches meanwhile.
+    package mutating func declined(now: Duration) {
+        guard case .watching(var watch) = state else { return }
+        watch.declinedUntil = now + timing.retry
+        state = .watching(watch)
+    }
+
     /// Nothing was learned: no answer came.
     ///
     /// Asked again after the retry interval.
     package mutating func unanswered(now: Duration) {
         switch state {
-        case .watching(let record, let since, _):
-            state = .watching(record: record, unchangedSince: since, nextLook: now + timing.retry)
+        case .watching(var watch):
+            watch.nextLook = now + timing.retry
+            state = .watching(watch)
         case .held(let token, let until, _):
             state = .held(token: token, until: until, nextRenewal: now + timing.retry / 4)
         case .lost: break

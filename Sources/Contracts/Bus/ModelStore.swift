@@ -45,7 +45,7 @@ package final class ModelStore: BusStore {
     }
 
     package func read(_ request: ReadRequest) async throws(BusError) -> ReadResult {
-        apply { $0.read(request) }
+        contents.withLock { $0.read(request) }
     }
 
     package func commit(_ transaction: Transaction) async throws(BusError) -> CommitResult {
@@ -58,6 +58,22 @@ package final class ModelStore: BusStore {
 
     package func appendAudit(_ link: AuditAppend) async throws(BusError) -> CommitResult {
         apply { $0.apply(link.transaction) }
+    }
+
+    package func acknowledgeRelay(_ advance: Transaction.Advance) async throws(BusError) -> CommitResult {
+        apply { $0.apply(.acknowledging(advance)) }
+    }
+
+    package func setAside(_ request: DeadLetterRequest) async throws(BusError) -> CommitResult {
+        apply { $0.setAside(request) }
+    }
+
+    package func trim(_ request: TrimRequest) async throws(BusError) -> TrimResult {
+        apply { $0.trim(request) }
+    }
+
+    package func popTimers(_ request: TimerRequest) async throws(BusError) -> [EntryID]? {
+        apply { $0.popTimers(request) }
     }
 
     package func approve(_ request: ApproveRequest) async throws(BusError) -> ApproveResult {
@@ -111,6 +127,19 @@ package final class ModelStore: BusStore {
                 .sorted { ($0.score, $0.member) > ($1.score, $1.member) }
                 .prefix(limit).map { $0 }
         }
+    }
+
+    package func lowest(_ key: String, maximum: Int64, limit: Int) async throws(BusError) -> [RankedMember] {
+        contents.withLock { contents in
+            (contents.sets[key] ?? [:]).filter { $0.value <= maximum }
+                .map { RankedMember(member: $0.key, score: $0.value) }
+                .sorted { ($0.score, $0.member) < ($1.score, $1.member) }
+                .prefix(limit).map { $0 }
+        }
+    }
+
+    package func length(_ stream: String) async throws(BusError) -> Int {
+        contents.withLock { $0.streams[stream]?.count ?? 0 }
     }
 
     package func awaitEntries(

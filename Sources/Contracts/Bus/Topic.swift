@@ -16,6 +16,10 @@ package enum Topic: String, Sendable, CaseIterable {
     case commands
     /// Hash-chained record of every transition. Written by all, read by auditors.
     case audit
+    /// Timers that became due. Written by the store, read by the planner.
+    case timers
+    /// Notes of entries that were removed before everybody had read them. Written by the retention.
+    case gaps
     /// Entries that could not be processed, with the reason.
     case deadLetters = "dead-letters"
 
@@ -30,7 +34,30 @@ package enum Topic: String, Sendable, CaseIterable {
         case .outcomes: "progress of executions, executor → planner, analyzer"
         case .commands: "operators' commands, gateway → analyzer"
         case .audit: "hash-chained record of every transition"
+        case .timers: "timers that became due, store → planner"
+        case .gaps: "notes of observations that were shed unread"
         case .deadLetters: "entries that could not be processed, with the reason"
+        }
+    }
+
+    /// A role that reads a topic.
+    package struct Reader: Sendable, Equatable {
+        /// Role, as in ``Keys/state(_:_:)``.
+        package var role: String
+        /// Whether it replays from a snapshot.
+        package var replays: Bool
+    }
+
+    /// Registered readers of the ordered stages: what they have yet to read is never trimmed.
+    package var readers: [Reader] {
+        switch self {
+        case .observations, .commands: [Reader(role: "analyzer", replays: true)]
+        case .incidents: [Reader(role: "planner", replays: false), Reader(role: "feed", replays: false)]
+        case .outcomes: [Reader(role: "planner", replays: false), Reader(role: "feed", replays: false)]
+        case .timers: [Reader(role: "planner", replays: false)]
+        case .decisions: [Reader(role: "executor", replays: false), Reader(role: "feed", replays: false)]
+        case .anomalies, .plans: [Reader(role: "feed", replays: false)]
+        case .audit, .gaps, .deadLetters: []
         }
     }
 }

@@ -35,13 +35,18 @@ package struct Transaction: Sendable, Equatable {
         package var from: EntryID
         /// Position after.
         package var to: EntryID
+        /// Entries from one to the other.
+        package var entries: Int
 
-        package init(stateKey: String, stream: String, group: String, from: EntryID, to: EntryID) {
+        package init(
+            stateKey: String, stream: String, group: String, from: EntryID, to: EntryID, entries: Int = 1
+        ) {
             self.stateKey = stateKey
             self.stream = stream
             self.group = group
             self.from = from
             self.to = to
+            self.entries = entries
         }
     }
 
@@ -55,18 +60,35 @@ package struct Transaction: Sendable, Equatable {
         case increment(key: String, field: String, by: Int64)
         /// Adds an entry to a stream.
         case append(stream: String, fields: [Field])
+        /// Removes one entry of a stream.
+        case drop(stream: String, entry: EntryID)
         /// Puts a member into a sorted set, or moves it.
         case rank(key: String, member: String, score: Int64)
         /// Takes a member out of a sorted set.
         case unrank(key: String, member: String)
         /// Removes a key.
         case remove(key: String)
-        /// Removes the entries of a stream that are older than a position.
-        case trim(stream: String, before: EntryID)
+    }
+
+    /// What makes a second execution recognisable.
+    package struct Operation: Sendable, Equatable {
+        /// Key of a hash that remembers its newest operation; its writers take turns.
+        package var key: String
+        /// Differs from the operation before it.
+        package var id: String
+
+        package init(key: String, id: String) {
+            self.key = key
+            self.id = id
+        }
     }
 
     /// Lease that must be held, `nil` for changes that are guarded by checks alone.
     package var lease: LeaseProof?
+    /// With it, a repetition after a lost reply is answered with ``CommitResult/repeated``; without it, nobody repeats.
+    package var operation: Operation?
+    /// Whether a replica must have it too before it counts as done, where replicas are configured.
+    package var isReplicated = false
     /// All must hold.
     package var checks: [Check]
     /// Steps forward of the reader.
@@ -75,12 +97,20 @@ package struct Transaction: Sendable, Equatable {
     package var changes: [Change]
 
     package init(
-        lease: LeaseProof? = nil, checks: [Check] = [], advances: [Advance] = [], changes: [Change] = []
+        lease: LeaseProof? = nil, operation: Operation? = nil, checks: [Check] = [], advances: [Advance] = [],
+        changes: [Change] = []
     ) {
         self.lease = lease
+        self.operation = operation
         self.checks = checks
         self.advances = advances
         self.changes = changes
+    }
+
+    /// A relay's step forward.
+    package static func acknowledging(_ advance: Advance) -> Transaction {
+        Transaction(
+            operation: Operation(key: advance.stateKey, id: "\(advance.stream) \(advance.to)"), advances: [advance])
     }
 
     /// Whether there is nothing to do.
@@ -99,6 +129,7 @@ package struct Transaction: Sendable, Equatable {
         var keys: [String] = []
         func add(_ key: String) { if seen.insert(key).inserted { keys.append(key) } }
         if let lease { add(lease.key) }
+        if let operation { add(operation.key) }
         for check in checks { add(check.key) }
         for advance in advances {
             add(advance.stateKey)
@@ -107,7 +138,8 @@ package struct Transaction: Sendable, Equatable {
         for change in changes {
             switch change {
             case .set(let key, _), .unset(let key, _), .increment(let key, _, _), .append(let key, _),
-                .rank(let key, _, _), .unrank(let key, _), .remove(let key), .trim(let key, _):
+                .drop(let key, _),
+                .rank(let key, _, _), .unrank(let key, _), .remove(let key):
                 add(key)
             }
         }
@@ -119,6 +151,8 @@ package struct Transaction: Sendable, Equatable {
 package enum CommitResult: Sendable, Equatable {
     /// Applied; ids of the appended entries in order.
     case committed([EntryID])
+    /// It was applied before, and its reply lost.
+    case repeated
     /// The lease belongs to somebody else; nothing was written.
     case fenced
     /// A check did not hold; nothing was written.

@@ -56,32 +56,6 @@ extension StepResult {
     }
 }
 
-extension AuditEntry: WireMessage {
-    package static var eventType: String { "sre.audit.v1" }
-
-    package init(proto: Sre_V1_AuditEntry) throws(WireError) {
-        guard proto.seq > 0 else {
-            throw .invalid(type: "AuditEntry", field: "seq", value: "\(proto.seq)", expected: "at least 1")
-        }
-        self.init(
-            sequence: proto.seq, previousHash: try Check.text(proto.prevHash, "AuditEntry", "prev_hash"),
-            time: Timestamp(milliseconds: proto.timeMs), actor: proto.actor,
-            action: try Check.text(proto.action, "AuditEntry", "action"), subject: proto.subject, detail: proto.detail)
-    }
-
-    package var proto: Sre_V1_AuditEntry {
-        .with {
-            $0.seq = sequence
-            $0.prevHash = previousHash
-            $0.timeMs = time.rawValue
-            $0.actor = actor
-            $0.action = action
-            $0.subject = subject
-            $0.detail = detail
-        }
-    }
-}
-
 extension Command: WireMessage {
     package static var eventType: String { "sre.command.v1" }
 

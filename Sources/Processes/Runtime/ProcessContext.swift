@@ -24,6 +24,8 @@ package final class ProcessContext: Sendable {
     package let store: RedisBus
     package let keys: Keys
     package let http: HTTPClient
+    /// Whether the database was lost.
+    package let installation = InstallationWatch()
     private let loaded: Mutex<LoadedConfiguration>
     private let reloaders = Mutex<[@Sendable (LoadedConfiguration) throws -> @Sendable () -> Void]>([])
     private let listeners = Mutex<[UUID: AsyncStream<Void>.Continuation]>([:])
@@ -37,7 +39,8 @@ package final class ProcessContext: Sendable {
         var redis = try RedisConfiguration(url: configuration.settings.redis.url)
         redis.clientName = name
         self.redis = RedisClient(configuration: redis, logger: logger)
-        self.store = RedisBus(client: self.redis, logger: logger)
+        self.store = RedisBus(
+            client: self.redis, durability: .init(replicas: configuration.settings.redis.replicas), logger: logger)
         self.keys = Keys(prefix: configuration.settings.redis.prefix)
         var settings = HTTPClient.Configuration()
         settings.timeout.connect = .seconds(5)
@@ -85,6 +88,12 @@ package final class ProcessContext: Sendable {
         return LeaseTiming(
             lease: .milliseconds(Int(seconds * 1_000)), renewDeadline: .milliseconds(Int(seconds * 660)),
             retry: .milliseconds(Int(seconds * 160)))
+    }
+
+    /// How much may wait in a stream.
+    package var limits: AppendRequest.Limits {
+        let streams = settings.streams
+        return .init(soft: streams.softLimit, hard: streams.hardLimit, bytes: streams.maximumBytes)
     }
 
     /// Wall clock.

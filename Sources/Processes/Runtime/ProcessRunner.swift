@@ -65,6 +65,7 @@ package enum ProcessRunner {
             RedisService(client: context.redis), ReloadService(context: context, options: options),
         ]
         if options.telemetryPort != 0 { all.append(TelemetryServer(context: context, port: options.telemetryPort)) }
+        all.append(Gated(gate: gate, service: InstallationService(context: context)))
         all += services.map { Gated(gate: gate, service: $0) }
         var settings = ServiceGroupConfiguration(
             services: all.map {

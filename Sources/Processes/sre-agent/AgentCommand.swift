@@ -6,5 +6,8 @@ import Runtime
 struct AgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sre-agent", abstract: "Runs the whole agent on one machine.", version: ProductVersion.current,
-        subcommands: [UpCommand.self, DownCommand.self, StatusCommand.self, AuditCommand.self, DemoCommand.self])
+        subcommands: [
+            UpCommand.self, DownCommand.self, StatusCommand.self, StreamsCommand.self, DeadLetterCommand.self,
+            AuditCommand.self, RecoverCommand.self, DemoCommand.self,
+        ])
 }

@@ -1,78 +1,173 @@
 import ArgumentParser
 import Bus
 import Foundation
-import Logging
+import Model
 import RedisBus
-import RedisClient
 import Runtime
 import Settings
 import Signatures
+import WireFormat
 
 /// Looks after the audit chain.
 struct AuditCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "audit", abstract: "Look after the audit chain.", subcommands: [VerifyCommand.self])
-}
+        commandName: "audit", abstract: "Check and export the audit chains.",
+        subcommands: [VerifyCommand.self, ExportCommand.self])
 
-/// Checks the audit chain of every partition.
-struct VerifyCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Check the audit chain of every partition and name the first break.")
+    /// Checks the audit chain of every partition.
+    struct VerifyCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "verify", abstract: "Check every audit chain and name the first break of each.",
+            discussion: """
+                Without --export the chains in Redis are checked, and their heads. With checkpoints and the auditor's \
+                public key, truncation and a rewritten history show too, up to the last checkpoint. With --export nothing \
+                but the files is needed.
+                """)
 
-    @Option(name: .shortAndLong, help: "Configuration file.")
-    var config = "config/config.yaml"
+        @OptionGroup var options: BusOptions
 
-    func run() async throws {
-        let configuration = try LoadedConfiguration(file: config)
-        let store = try BusConnection(configuration)
-        let keys = Keys(prefix: configuration.settings.redis.prefix)
-        let chain = AuditChain(keys: keys, digest: SHA256Digest())
-        let partitions = configuration.settings.redis.partitions
-        let broken = try await store.use { store in
-            var broken = 0
-            var total = 0
-            for partition in Partition.all(count: partitions) {
-                var entries: [StreamEntry] = []
-                while true {
-                    let more = try await store.entries(
-                        keys.stream(.audit, partition), after: entries.last?.id ?? .zero, limit: 1_000)
-                    if more.isEmpty { break }
-                    entries += more
-                }
-                let head = try await store.fields(keys.auditHead(partition))["hash"]
-                    .map { String(decoding: $0, as: UTF8.self) }
-                total += entries.count
-                guard let problem = chain.firstBreak(entries, headHash: head) else { continue }
-                broken += 1
-                print("partition \(partition.rawValue): \(problem)")
+        @Option(help: "File that 'audit export' wrote, instead of the streams in Redis.")
+        var export: String?
+
+        @Option(help: "File with checkpoints: one line of JSON each, with or without 'audit-checkpoint' before it.")
+        var checkpoints: String?
+
+        @Option(help: "Public key of an auditor, base 64; may be repeated. Default: the key that audit.key_file holds.")
+        var auditor: [String] = []
+
+        @Option(help: "Name of the cluster; default: that of the configuration.")
+        var cluster: String?
+
+        func run() async throws {
+            let known = try exported()
+            let keys = try auditors(isNeeded: !known.isEmpty)
+            let verifier = AuditVerifier(digest: SHA256Digest(), signatures: Ed25519Verifier(), auditors: keys)
+            let checkpoints: [Int: [AuditCheckpoint]]
+            do {
+                checkpoints = try verifier.checkpoints(known, cluster: try cluster ?? settings().cluster)
+            } catch let problem as AuditBreak {
+                throw AgentFailure("\(problem)")
             }
-            if broken == 0 { print("ok: \(total) entries in \(partitions) partitions") }
-            return broken
+            let chains = if let export { try fromFile(export) } else { try await fromRedis() }
+            var total = 0
+            var broken = 0
+            for partition in Set(chains.keys).union(checkpoints.keys).sorted() {
+                let chain = chains[partition] ?? Chain(entries: [], head: nil)
+                total += chain.entries.count
+                let problem = verifier.firstBreak(
+                    chain.entries, head: chain.head, checkpoints: checkpoints[partition] ?? [])
+                guard let problem else { continue }
+                broken += 1
+                print("partition \(partition): \(Terminal.safe(problem.description))")
+            }
+            guard broken == 0 else { throw ExitCode(1) }
+            let vouched = checkpoints.values.reduce(0) { $0 + $1.count }
+            print("ok: \(total) entries in \(chains.count) partitions, \(vouched) checkpoints")
         }
-        if broken > 0 { throw ExitCode(1) }
+
+        private struct Chain: Sendable {
+            var entries: [StreamEntry]
+            var head: String?
+        }
+
+        private func settings() throws -> Settings {
+            do {
+                return try Settings(file: options.config)
+            } catch {
+                throw AgentFailure("\(error)")
+            }
+        }
+
+        private func exported() throws -> [AuditVerifier.Exported] {
+            guard let checkpoints else { return [] }
+            guard let text = try? String(contentsOfFile: checkpoints, encoding: .utf8) else {
+                throw AgentFailure("\(checkpoints) cannot be read")
+            }
+            var known: [AuditVerifier.Exported] = []
+            for (number, line) in text.split(separator: "\n").enumerated() {
+                let marker = "audit-checkpoint "
+                let json = line.firstRange(of: marker).map { line[$0.upperBound...] } ?? line
+                guard let signed = try? SignedStatement(json: Array(json.utf8)) else {
+                    throw AgentFailure("\(checkpoints):\(number + 1): not a checkpoint")
+                }
+                known.append(.init(signed: signed, origin: "\(checkpoints):\(number + 1)"))
+            }
+            return known
+        }
+
+        private func auditors(isNeeded: Bool) throws -> [[UInt8]] {
+            guard isNeeded else { return [] }
+            guard auditor.isEmpty else {
+                return try auditor.map { text in
+                    guard let key = Data(base64Encoded: text), key.count == 32 else {
+                        throw AgentFailure("'\(text)' is not a public key; valid: 32 bytes in base 64")
+                    }
+                    return Array(key)
+                }
+            }
+            guard let file = try settings().audit.keyFile else {
+                throw AgentFailure("checkpoints are checked against --auditor, or audit.key_file of the configuration")
+            }
+            return [try KeyFile.publicKey(at: file)]
+        }
+
+        private func fromFile(_ file: String) throws -> [Int: Chain] {
+            guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+                throw AgentFailure("\(file) cannot be read")
+            }
+            var chains: [Int: Chain] = [:]
+            do {
+                for (stream, entry) in try StreamExport.decode(text, file: file) {
+                    guard
+                        let partition = Partition.all(count: 1_024).first(where: { stream.contains("\($0.tag):audit") })
+                    else { throw AgentFailure("\(file): '\(stream)' is not an audit stream") }
+                    chains[partition.rawValue, default: Chain(entries: [], head: nil)].entries.append(entry)
+                }
+            } catch let error as ExportError {
+                throw AgentFailure(error.description)
+            }
+            return chains
+        }
+
+        private func fromRedis() async throws -> [Int: Chain] {
+            try await options.use { bus in
+                var chains: [Int: Chain] = [:]
+                for partition in Partition.all(count: bus.partitions) {
+                    let head = try await bus.store.fields(bus.keys.auditHead(partition))["hash"]
+                        .map { String(decoding: $0, as: UTF8.self) }
+                    chains[partition.rawValue] = Chain(
+                        entries: try await bus.allEntries(bus.keys.stream(.audit, partition)), head: head)
+                }
+                return chains
+            }
+        }
     }
-}
 
-/// A short-lived connection to the bus.
-struct BusConnection: Sendable {
-    private let client: RedisClient
-    private let store: RedisBus
+    /// Writes all chains into a file.
+    struct ExportCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "export", abstract: "Write all audit chains as lines of JSON, for 'audit verify --export'.")
 
-    init(_ configuration: LoadedConfiguration) throws(RedisError) {
-        var logger = Logger(label: "sre-agent")
-        logger.logLevel = .critical
-        var redis = try RedisConfiguration(url: configuration.settings.redis.url)
-        redis.clientName = "sre-agent"
-        client = RedisClient(configuration: redis, logger: logger)
-        store = RedisBus(client: client, logger: logger)
-    }
+        @OptionGroup var options: BusOptions
 
-    /// Connects, runs `body` and disconnects.
-    func use<Result: Sendable>(
-        _ body: @escaping @Sendable (RedisBus) async throws -> Result
-    ) async throws -> Result {
-        let running = Task { await client.run() }
-        defer { running.cancel() }
-        return try await body(store)
+        @Option(help: "File to write; default: standard output.")
+        var out: String?
+
+        func run() async throws {
+            let lines = try await options.use { bus in
+                var lines: [String] = []
+                for partition in Partition.all(count: bus.partitions) {
+                    let stream = bus.keys.stream(.audit, partition)
+                    for entry in try await bus.allEntries(stream) {
+                        lines.append(try StreamExport.encode(entry, of: stream))
+                    }
+                }
+                return lines
+            }
+            let text = lines.map { "\($0)\n" }.joined()
+            guard let out else { return print(text, terminator: "") }
+            try text.write(toFile: out, atomically: true, encoding: .utf8)
+            FileHandle.standardError.write(Data("\(out): \(lines.count) entries\n".utf8))
+        }
     }
 }

@@ -30,7 +30,7 @@ struct DemoStory: Sendable {
         note("data, keys and one merged log: \(stage.folder)")
         note("seven days of the shop's past are written into Prometheus")
         let configuration = try LoadedConfiguration(file: stage.configFile)
-        return try await BusConnection(configuration).use { store in try await tell(store, configuration) }
+        return try await BusConnection(configuration).use { bus in try await tell(bus.store, configuration) }
     }
 
     private func tell(_ store: RedisBus, _ configuration: LoadedConfiguration) async throws -> Bool {

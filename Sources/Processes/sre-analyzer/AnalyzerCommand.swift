@@ -20,7 +20,9 @@ struct AnalyzerCommand: AsyncParsableCommand {
     func run() async throws {
         try await ProcessRunner.run("sre-analyzer", options) { context in
             let prometheus = context.prometheus()
+            let custodian = try Custodian(context)
             return [
+                Worker { await custodian.run() },
                 Worker.restartingOnReload(context) { await Self.learner(context, prometheus).run() },
                 Worker.restartingOnReload(context) { await Self.worker(context).run() },
             ]
@@ -41,7 +43,7 @@ struct AnalyzerCommand: AsyncParsableCommand {
         PartitionWorker(
             .init(
                 role: AnalyzerSession.role, inputs: AnalyzerSession.inputs, partitions: context.partitions,
-                timing: context.timing, retention: [.observations: 3_600_000]),
+                timing: context.timing, commit: 64),
             store: context.store, keys: context.keys, newOwner: context.newOwner, observe: context.busObserver
         ) { partition, _ in
             AnalyzerSession(

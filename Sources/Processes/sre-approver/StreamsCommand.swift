@@ -1,11 +1,8 @@
 import ArgumentParser
 import Bus
 import Foundation
-import Model
-import RedisBus
 import Runtime
 import Settings
-import WireFormat
 
 /// Reads the streams.
 struct StreamsCommand: AsyncParsableCommand {
@@ -44,58 +41,11 @@ struct TailCommand: AsyncParsableCommand {
         let lines = lines
         let follow = follow
         try await Desk.with(options) { desk in
-            var positions: [String: EntryID] = [:]
-            var first: [(String, StreamEntry)] = []
-            for partition in Partition.all(count: desk.configuration.settings.redis.partitions) {
-                let stream = desk.keys.stream(topic, partition)
-                let newest = try await desk.store.newestEntries(stream, limit: max(1, lines))
-                positions[stream] = newest.first?.id ?? .zero
-                first += newest.prefix(lines).map { (stream, $0) }
-            }
-            for (stream, entry) in first.sorted(by: { ($0.1.id, $0.0) < ($1.1.id, $1.0) }) {
-                try Self.show(entry, stream, options.output)
-            }
-            while follow, !Task.isCancelled {
-                let found = try await desk.store.awaitEntries(positions, timeout: .seconds(1))
-                for stream in found.keys.sorted() {
-                    let entries = try await desk.store.entries(stream, after: positions[stream] ?? .zero, limit: 100)
-                    for entry in entries {
-                        try Self.show(entry, stream, options.output)
-                        positions[stream] = entry.id
-                    }
-                }
+            let tail = StreamTail(
+                store: desk.store, keys: desk.keys, partitions: desk.configuration.settings.redis.partitions)
+            try await tail.run(topic, lines: lines, follow: follow) { row in
+                if options.output == .json { try printJSON(row) } else { print(StreamTail.text(row)) }
             }
         }
-    }
-
-    private struct Row: Encodable {
-        var stream: String
-        var entry: String
-        var fields: [String: String]
-    }
-
-    static func show(_ entry: StreamEntry, _ stream: String, _ output: OutputFormat) throws {
-        let data = data(of: entry)
-        let plain = entry.fields.filter { $0.name != "data" }
-        if output == .json {
-            var fields = Dictionary(plain.map { ($0.name, $0.text) }) { $1 }
-            fields["data"] = data
-            return try printJSON(Row(stream: stream, entry: "\(entry.id)", fields: fields))
-        }
-        let terminal = Terminal()
-        print(terminal.bold("\(Terminal.safe(stream)) \(entry.id)"))
-        for field in plain { print("  \(Terminal.safe(field.name)): \(Terminal.safe(field.text))") }
-        print("  data: \(Terminal.safe(data))")
-    }
-
-    /// JSON as it stands, sample batches decoded.
-    private static func data(of entry: StreamEntry) -> String {
-        guard let envelope = try? Envelope(entry) else { return entry.text("data") ?? "" }
-        if envelope.contentType == .protobuf, let observation: Observation = try? envelope.decode(),
-            let json = try? observation.canonicalJSON()
-        {
-            return String(decoding: json, as: UTF8.self)
-        }
-        return String(decoding: envelope.data, as: UTF8.self)
     }
 }

@@ -28,7 +28,7 @@ struct ExecutorCommand: AsyncParsableCommand {
             let worker = PartitionWorker(
                 .init(
                     role: ExecutorSession.role, inputs: ExecutorSession.inputs, partitions: context.partitions,
-                    timing: context.timing),
+                    timing: context.timing, isHeldBack: { context.installation.isHeldBack }),
                 store: context.store, keys: context.keys, newOwner: context.newOwner, observe: context.busObserver
             ) { partition, lease in
                 ExecutorSession(

@@ -38,7 +38,7 @@ struct MetricsCollectorCommand: AsyncParsableCommand {
             plan: WindowPlan(
                 stepMilliseconds: step, settleMilliseconds: Int64(settings.settleSeconds * 1_000),
                 initialMilliseconds: 30 * step),
-            partitions: context.partitions, timing: context.timing)
+            partitions: context.partitions, timing: context.timing, limits: context.limits)
         return MetricsCollector(
             configuration, source: prometheus, store: context.store, keys: context.keys,
             logger: context.logger, now: ProcessContext.now, newOwner: context.newOwner,
@@ -63,6 +63,11 @@ struct MetricsCollectorCommand: AsyncParsableCommand {
             context.metrics.count("sre_source_warnings_total", ["metric": metric], help: "Warnings of the source.")
             context.logger.warning(
                 "the metrics source warns", metadata: ["metric": "\(metric)", "warning": "\(warning)"])
+        case .pressed(let stream):
+            context.metrics.count(
+                "sre_streams_pressed_total", help: "Times that collection became coarser because readers lag behind.")
+            context.logger.warning(
+                "readers of a stream lag behind; collection is coarser for now", metadata: ["stream": "\(stream)"])
         case .blocked(let stream):
             context.metrics.count("sre_streams_full_total", help: "Windows held back because a stream is full.")
             context.logger.error("a stream is full; collection waits", metadata: ["stream": "\(stream)"])
