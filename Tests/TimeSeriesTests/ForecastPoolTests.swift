@@ -79,16 +79,16 @@ struct ForecastPoolTests {
         }
     }
 
-    @Test func burstsAreSeenByAnalogs() {
-        // Bursts of half an hour every five hours: no season, no trend.
+    @Test func burstsAreSeenInTheErrorsOfThePast() throws {
+        // Bursts of half an hour every five hours: no season of a day, no trend.
         let history = week(seed: 5, noise: 0.1) { $0.truncatingRemainder(dividingBy: 5) < 0.5 ? 50 : 1 }
-        let series = UniformSeries(history)
-        let analogs = series.map { AnalogPassages($0, target: 40, horizon: 6 * 3_600) }
-        #expect((analogs?.events ?? 0) > 30)
-        #expect(analogs?.times.count == analogs?.total)
-        let never = series.map { AnalogPassages($0, target: 80, horizon: 6 * 3_600) }
-        #expect(never?.events == 0)
-        #expect(never?.times.isEmpty == true)
+        let series = try #require(UniformSeries(history))
+        let pool = ForecastPool(series, horizon: 6 * 3_600, allowsTrends: false, season: nil)
+        let bursts = ErrorPaths(pool, horizon: 6 * 3_600).passages(40)
+        #expect(bursts.reduce(0) { $0 + $1.weight } > 0.8)
+        let isWithin = bursts.allSatisfy { (0...6 * 3_600).contains($0.seconds) }
+        #expect(isWithin)
+        #expect(ErrorPaths(pool, horizon: 6 * 3_600).passages(150).isEmpty)
     }
 
     @Test func anyDistanceAndAnyHistoryIsDefined() throws {

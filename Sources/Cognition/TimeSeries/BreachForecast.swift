@@ -1,10 +1,10 @@
 /// When a limit will be reached.
 package struct BreachForecast: Sendable, Equatable, Codable {
-    /// Seconds until the limit at the 10th percentile, at most `p50`; `nil` beyond the horizon.
+    /// Seconds until the limit at the 10th percentile, at most `p50`; `nil` when no breach is claimed.
     package var p10: Double?
-    /// Seconds at the median, at most `p90`; `nil` beyond the horizon.
+    /// Seconds at the median, at most `p90`; likewise.
     package var p50: Double?
-    /// Seconds at the 90th percentile; `nil` beyond the horizon.
+    /// Seconds at the 90th percentile; likewise, and `nil` beyond the horizon.
     package var p90: Double?
     /// Probability of a breach within the horizon, in [0,1].
     package var probability: Double

@@ -5,8 +5,10 @@
 /// put back for the crossing, and the longest of the last 100, 50 and 25 % of the points on which a line fits is used.
 ///
 /// In both cases a rise is only continued when it is significant; without one the pool still sees breaches that recur,
-/// unless ``BreachForecastConfiguration/claimsRecurring`` is off. The time of breach is a first-passage time: its
-/// quantiles are the times at which the quantiles of the path reach the limit.
+/// unless ``BreachForecastConfiguration/claimsRecurring`` is off. The time of breach is a first-passage time. The pool's
+/// is that of its paths with the errors of past forecasts (``ErrorPaths``), and its quantiles hold for the case that the
+/// breach comes within the horizon, which is claimed from ``BreachForecastConfiguration/claimProbability`` on; those of
+/// the line are the times at which the quantiles of the line reach the limit.
 package struct BreachForecaster: Sendable {
     /// Points before the newest ones of this number are not looked at: a week at five minutes.
     package static let maximumPoints = UniformSeries.maximumPoints
@@ -57,10 +59,11 @@ package struct BreachForecaster: Sendable {
         if series.mean(at: series.count - 1, length: 3) >= sign * limit {
             forecast.claimNow()
         } else if significant || configuration.claimsRecurring {
+            forecast.probability = passage.probability
+            guard forecast.probability >= configuration.claimProbability else { return forecast }
             forecast.p10 = passage.time(probability: 0.1)
             forecast.p50 = passage.time(probability: 0.5)
             forecast.p90 = passage.time(probability: 0.9)
-            forecast.probability = passage.probability
         }
         return forecast
     }

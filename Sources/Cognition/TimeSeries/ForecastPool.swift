@@ -22,7 +22,7 @@ struct ForecastPool {
     }
 
     private static let hour = 3_600.0
-    private static let power = 4.0
+    private static let power = 6.0
     /// Origins lose half of their weight in so many seconds.
     private static let halfLife = 9 * hour
 
@@ -79,7 +79,8 @@ struct ForecastPool {
         return member.errors[index - 1] * (1 - share) + member.errors[index] * share
     }
 
-    private func base(_ isSeasonal: Bool) -> UniformSeries { isSeasonal ? plain ?? series : series }
+    /// The series that a member continues.
+    func base(_ isSeasonal: Bool) -> UniformSeries { isSeasonal ? plain ?? series : series }
 
     private func models(isSeasonal: Bool) -> [LocalModel] {
         var models: [LocalModel] = [.level]

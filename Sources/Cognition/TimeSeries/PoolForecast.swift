@@ -1,7 +1,5 @@
 /// The distribution of the time at which a pool of models reaches a target from below.
 struct PoolForecast {
-    /// Steps into which the horizon is divided.
-    private static let steps = 72
     /// Steps of the picture.
     private static let pictureSteps = 24
     /// Middles of ten equally probable parts of a normal distribution.
@@ -9,7 +7,7 @@ struct PoolForecast {
 
     /// Past breaches without which analogs tell nothing.
     private static let leastEvents = 3
-    private static let analogWeight = 0.8
+    private static let analogWeight = 0.4
 
     private let pool: ForecastPool
     private let horizon: Double
@@ -19,43 +17,21 @@ struct PoolForecast {
     init(_ pool: ForecastPool, target: Double, horizon: Double) {
         self.pool = pool
         self.horizon = horizon
-        var passages: [(seconds: Double, weight: Double)] = []
-        for member in pool.members {
-            let times = (0...Self.steps).map { horizon * Double($0) / Double(Self.steps) }
-            let values = times.map { pool.value(member, after: $0) }
-            let deviations = times.map { pool.deviation(member, after: $0) }
-            for node in Self.nodes {
-                let gaps = zip(values, deviations).map { $0 + node * $1 - target }
-                guard let index = gaps.firstIndex(where: { $0 >= 0 }) else { continue }
-                let rise = index > 0 ? gaps[index] - gaps[index - 1] : 0
-                let back = rise > 0 ? gaps[index] / rise : 0
-                passages.append(
-                    (
-                        times[index] - min(1, back) * horizon / Double(Self.steps),
-                        member.weight / Double(Self.nodes.count)
-                    ))
-            }
-        }
-        // Paths know of trends, levels and the season, analogs of breaches that recur otherwise.
-        let analogs = AnalogPassages(pool.series, target: target, horizon: horizon)
-        if pool.plain == nil, analogs.events >= Self.leastEvents, analogs.total > 0 {
-            passages = passages.map { ($0.seconds, $0.weight * (1 - Self.analogWeight)) }
-            passages += analogs.times.map { ($0, Self.analogWeight / Double(analogs.total)) }
-        }
-        self.passages = passages.sorted { $0.seconds < $1.seconds }
+        passages = ErrorPaths(pool, horizon: horizon).passages(target).sorted { $0.seconds < $1.seconds }
     }
 
     /// Probability of a passage within the horizon, in [0,1].
     var probability: Double { min(1, passages.reduce(0) { $0 + $1.weight }) }
 
-    /// Seconds within which the target is passed with a probability; `nil` beyond the horizon.
+    /// Seconds within which the target is passed with a probability, given that it is passed within the horizon.
     func time(probability: Double) -> Double? {
+        let wanted = probability * self.probability
         var sum = 0.0
         for passage in passages {
             sum += passage.weight
-            if sum >= probability { return max(0, passage.seconds) }
+            if sum >= wanted { return max(0, passage.seconds) }
         }
-        return nil
+        return passages.last?.seconds
     }
 
     /// The path for a picture, in the unit of the series.

@@ -2,13 +2,25 @@
 ///
 /// References: the level of the last samples, the level of the last day, the typical day, and the typical day and week
 /// each moved to the present level. A reference counts by the inverse cube of the scale of its residuals, so that the
-/// best ones decide. State: about 480 words.
+/// best ones decide. State: about 470 words.
 struct ReferencePool: Sendable, Equatable, Codable {
+    /// What the references and their combination say about an instant.
+    struct Prediction {
+        /// By reference; `nan` of one that has not seen its period yet.
+        var references = SIMD8<Double>(repeating: .nan)
+        /// All together.
+        var combined = 0.0
+        /// By the typical day, moved to the present level; `nan` in the first day.
+        var daily: Double { references[3] }
+    }
+
     private static let dailyBuckets = 48
     private static let weeklyBuckets = 168
     private static let window = 1_000.0
     /// Residuals after which a reference's scale is known.
-    private static let leastResiduals = 20
+    private static let leastResiduals = 20.0
+    /// Residuals are bounded to so many mean residuals, four standard deviations.
+    private static let bound = 4 * 1.2533
 
     private var count = 0.0
     private var recent = 0.0
@@ -17,48 +29,63 @@ struct ReferencePool: Sendable, Equatable, Codable {
     private var weekly = SeasonTable(period: 7 * SeasonalProfile.day, buckets: weeklyBuckets, rate: 0.5)
     private var dailyOffset = 0.0
     private var weeklyOffset = 0.0
-    private var scales = Array(repeating: RunningScale(window: window), count: 5)
+    /// Mean absolute residuals and their number, by reference.
+    private var means = SIMD8<Double>(repeating: 0)
+    private var counts = SIMD8<Double>(repeating: 0)
 
-    /// Predictions for an instant, by reference; `nil` of a reference that has not seen its period yet.
+    /// The predictions for an instant, made before the value is known, and the value put to the test.
     ///
     /// - Parameter age: days since the first sample.
-    private func predictions(at timestamp: Int64, age: Double) -> [Double?] {
-        let day = age >= 1 ? daily.value(at: timestamp) : nil
-        let week = age >= 7 ? weekly.value(at: timestamp) : nil
-        return [recent, slow, day, day.map { $0 + dailyOffset }, week.map { $0 + weeklyOffset }]
+    mutating func predict(_ value: Double, at timestamp: Int64, age: Double) -> Prediction {
+        var prediction = Prediction()
+        guard count > 0 else {
+            prediction.combined = value
+            return prediction
+        }
+        prediction.references[0] = recent
+        prediction.references[1] = slow
+        if age >= 1, let day = daily.value(at: timestamp) {
+            prediction.references[2] = day
+            prediction.references[3] = day + dailyOffset
+        }
+        if age >= 7, let week = weekly.value(at: timestamp) { prediction.references[4] = week + weeklyOffset }
+        let references = prediction.references
+        let isThere = references .== references
+        let isKnown = isThere .& (counts .> Self.leastResiduals)
+        let known = means.replacing(with: .infinity, where: .!isKnown)
+        let best = known.min()
+        var shares = SIMD8<Double>(repeating: 1)
+        if best < .infinity {
+            shares = (best / known).replacing(with: 1, where: known .<= best)
+            shares = shares.replacing(with: 0, where: .!isKnown)
+        }
+        let weights = (shares * shares * shares).replacing(with: 0, where: .!isThere)
+        let total = weights.sum()
+        let filled = references.replacing(with: 0, where: .!isThere)
+        prediction.combined = total > 0 ? (weights * filled).sum() / total : recent
+        learn(value, filled, isThere)
+        return prediction
     }
 
-    /// The combined prediction for an instant, made before the value is known, and the value put to the test.
-    mutating func predict(_ value: Double, at timestamp: Int64, age: Double) -> Double {
-        guard count > 0 else { return value }
-        let predictions = predictions(at: timestamp, age: age)
-        var best = Double.infinity
-        for (index, prediction) in predictions.enumerated()
-        where prediction != nil && scales[index].count > Self.leastResiduals {
-            best = min(best, scales[index].value)
-        }
-        var weights = 0.0
-        var sum = 0.0
-        for (index, prediction) in predictions.enumerated() {
-            guard let prediction else { continue }
-            let scale = scales[index].value
-            let isKnown = scales[index].count > Self.leastResiduals
-            let share = isKnown && scale > best ? best / scale : 1
-            let weight = isKnown || best == .infinity ? share * share * share : 0
-            weights += weight
-            sum += weight * prediction
-            scales[index].update(value - prediction)
-        }
-        return weights > 0 ? sum / weights : recent
+    /// The scale of each reference, as ``RunningScale`` would estimate it.
+    private mutating func learn(_ value: Double, _ references: SIMD8<Double>, _ isThere: SIMDMask<SIMD8<Int64>>) {
+        let residual = SIMD8(repeating: value) - references
+        let size = residual.replacing(with: -residual, where: residual .< 0)
+        let isBounded = (counts .> 16) .& (means .> 0)
+        let bounded = size.replacing(with: pointwiseMin(size, Self.bound * means), where: isBounded)
+        let counted = pointwiseMin(counts + 1, SIMD8(repeating: 1e12))
+        let pace = pointwiseMin(counted, SIMD8(repeating: Self.window))
+        means.replace(with: means + (bounded - means) / pace, where: isThere)
+        counts.replace(with: counted, where: isThere)
     }
 
     /// Takes in a value.
     ///
     /// - Parameters:
     ///   - value: bounded, so that an anomaly does not become the reference.
-    ///   - age: days since the first sample.
+    ///   - prediction: what was predicted for it.
     ///   - step: usual distance of samples in milliseconds.
-    mutating func update(_ value: Double, at timestamp: Int64, age: Double, step: Double) {
+    mutating func update(_ value: Double, _ prediction: Prediction, at timestamp: Int64, step: Double) {
         let perDay = max(1, Double(SeasonalProfile.day) / step)
         count = min(count + 1, 1e9)
         guard count > 1 else {
@@ -68,16 +95,13 @@ struct ReferencePool: Sendable, Equatable, Codable {
             weekly.update(value, at: timestamp, perBucket: 1)
             return
         }
-        let predictions = predictions(at: timestamp, age: age)
         // Three hours, of 6 to 36 samples; a day; half a day, of at least 12 samples; a day, likewise.
         recent += (value - recent) / max(6, min(count, perDay / 8, 36))
         slow += (value - slow) / min(count, max(2, perDay))
-        if let day = predictions[2] {
-            dailyOffset += (value - day - dailyOffset) / max(12, min(count, perDay / 2))
-        }
-        if let moved = predictions[4] {
-            weeklyOffset += (value - moved) / max(12, min(count, perDay))
-        }
+        let day = prediction.references[3]
+        if day == day { dailyOffset += (value - day) / max(12, min(count, perDay / 2)) }
+        let week = prediction.references[4]
+        if week == week { weeklyOffset += (value - week) / max(12, min(count, perDay)) }
         daily.update(value, at: timestamp, perBucket: perDay / Double(Self.dailyBuckets))
         weekly.update(value, at: timestamp, perBucket: perDay / 24)
     }

@@ -4,125 +4,175 @@
     import Darwin
 #endif
 
-/// The default for scores that mean the same on every series: how seldom so large a surprise comes, by the series' own
-/// past.
+/// The default for scores that mean the same on every series: what it has never shown before, measured in its range, and
+/// what comes very seldom, measured by the tail of its own residuals.
 ///
-/// The residual against a ``ReferencePool`` is scaled by the usual noise, also by that of the hour of the day, alone
-/// and smoothed over a few samples; a ``TailCalibration`` turns either into a probability, and that into the number
-/// expected in a day. Surprises that recur are expected as often as they came (``EpisodeMemory``), and shortly after an
-/// alarm another one needs more evidence (``AlarmHold``). A learned baseline, where there is one, is a further witness:
-/// the deviation from its band is calibrated in the same way and counts for about a third. The score is 0.7 where a
-/// surprise is expected once in five to six days, and fades after it, below 0.7, for half a day. Warms up for 100
-/// samples. State: at most 640 words (5 KiB) without the baseline.
+/// Novelty (``RangeNovelty``) is looked at in the value, in its residuals against a ``ReferencePool`` and against the
+/// typical day, and in its step; two of the four have to agree. The mean residual of the last hours sees what departs
+/// slowly. The tails (``TailCalibration``) of the residual and of the step see what is small against the range but large
+/// against the noise. A ``NotificationPolicy`` lets one sample of an event through: its score is 0.7 or more. All other
+/// scores stay below it, in the order of the evidence, and fade over half a day. Warms up for 100 samples. State: about
+/// 570 words (4.6 KiB).
 package struct StreamingEnsemble: StreamingDetector {
     /// Name in configurations and explanations.
     package static let name = "ensemble"
 
     private static let warmUp = 100
     private static let threshold = 0.7
-    /// Decades of probability, per day, at which the score is the threshold, and at which it is 0.
-    private static let unusual = 0.75
-    private static let usual = -2.0
     private static let window = 1_000.0
-    /// What the baseline counts for, in [0,1].
-    private static let baselineShare = 0.35
+    private static let hour: Int64 = 3_600_000
+    /// Share of the range from which a novelty counts; of the mean residual of the last hours.
+    private static let novelShare = 0.063
+    private static let driftShare = 0.035
+    /// Decades of evidence that a novelty ten times as large is.
+    private static let noveltyDecades = 3.0
+    /// Decades of days between two samples as rare, from which rarity counts.
+    private static let rareDecades = 0.5
+    /// Evidence of novelty below which rarity does not count: the noise of a series that hardly moves.
+    private static let leastNovelty = -2.4
+    /// Milliseconds, and least samples, in which a score fades to 1/e.
+    private static let fading = 12 * 3_600_000.0
+    private static let fadingSamples = 6.0
 
     private var first: Int64?
     private var last: Int64 = 0
+    private var lastValue = 0.0
+    private var hourBegan: Int64 = 0
     private var count = 0
     /// Usual distance of samples, milliseconds.
     private var step = 60_000.0
+    private var logPerDay = 7.27
     private var references = ReferencePool()
     private var scale = RunningScale(window: window)
-    private var noiseByHour = SeasonTable(period: SeasonalProfile.day, buckets: 24, rate: 0.15)
-    private var smooth = 0.0
-    private var smoothScale = RunningScale(window: window)
-    private var alone = SurpriseCalibration()
-    private var together = SurpriseCalibration()
-    private var againstBaseline = SurpriseCalibration()
-    private var hold = AlarmHold()
+    private var stepScale = RunningScale(window: window)
+    private var tail = TailCalibration()
+    private var stepTail = TailCalibration()
+    private var range = SeriesRange()
+    private var values = RangeNovelty()
+    private var residuals = RangeNovelty()
+    private var dailies = RangeNovelty()
+    private var steps = RangeNovelty()
+    private var drifts = RangeNovelty()
+    private var drift = 0.0
+    private var policy = NotificationPolicy()
     private var memory = 0.0
 
     /// A detector that has seen nothing.
     package init() {}
 
     /// Takes in the next sample and scores it, in [0,1].
-    package mutating func update(_ sample: Sample) -> Double { update(sample, baseline: nil) }
+    package mutating func update(_ sample: Sample) -> Double { read(sample).score }
 
-    /// Takes in the next sample and scores it, with the help of what was learned from history.
+    /// Takes in the next sample.
     ///
-    /// - Parameters:
-    ///   - sample: unusable ones, and ones that are not newer than the last, score 0 and change nothing.
-    ///   - baseline: what is normal, learned from samples before this one; `nil` as long as there is none.
-    /// - Returns: the score, in [0,1].
-    package mutating func update(_ sample: Sample, baseline: Baseline?) -> Double {
-        guard sample.isUsable else { return 0 }
+    /// Unusable samples, and ones that are not newer than the last, score 0 and change nothing.
+    package mutating func read(_ sample: Sample) -> EnsembleReading {
         let (time, value) = (sample.timestamp, sample.value)
+        guard sample.isUsable, first == nil || time > last else { return EnsembleReading() }
         guard let first else {
             self.first = time
-            last = time
-            count = 1
-            references.update(value, at: time, age: 0, step: step)
-            return 0
+            begin(sample)
+            return EnsembleReading(expected: value, lower: value, upper: value)
         }
-        guard time > last else { return 0 }
         let elapsed = min(Double(time) - Double(last), Double(SeasonalProfile.day))
         let age = (Double(time) - Double(first)) / Double(SeasonalProfile.day)
-        last = time
         count = min(count + 1, 1 << 40)
         follow(elapsed)
-        let expected = references.predict(value, at: time, age: age)
+        let prediction = references.predict(value, at: time, age: age)
+        let expected = prediction.combined
         let residual = value - expected
-        let deviation = deviation(of: residual, expected: expected, at: time)
-        let bound = count > Self.warmUp / 2 && scale.value > 0 ? 3 * scale.value : .greatestFiniteMagnitude
-        let distance = baseline.map { $0.band(at: time).deviation(of: value) }
-        let decades = decades(of: deviation, distance, at: time, age: age)
+        let reach = 3 * scale.value
+        var reading = EnsembleReading(expected: expected, lower: expected - reach, upper: expected + reach)
+        let isNewHour = Double(time) - Double(hourBegan) >= Double(Self.hour)
+        if isNewHour { hourBegan = time }
+        reading.novelty = novelty(of: value, residual, prediction, isNewHour)
+        let rarity = rarity(residual: residual, step: value - lastValue, expected: expected)
+        let bound = count > Self.warmUp / 2 && scale.value > 0 ? reach : .greatestFiniteMagnitude
         scale.update(residual)
-        references.update(expected + max(-bound, min(bound, residual)), at: time, age: age, step: step)
-        return count > Self.warmUp ? score(decades, at: time, elapsed: elapsed) : 0
+        references.update(expected + max(-bound, min(bound, residual)), prediction, at: time, step: step)
+        last = time
+        lastValue = value
+        memory *= exp(-elapsed / max(Self.fading, Self.fadingSamples * step))
+        if count > Self.warmUp { judge(&reading, rarity: rarity, at: time) }
+        return reading
+    }
+
+    private mutating func begin(_ sample: Sample) {
+        last = sample.timestamp
+        hourBegan = sample.timestamp
+        lastValue = sample.value
+        count = 1
+        let prediction = references.predict(sample.value, at: sample.timestamp, age: 0)
+        references.update(sample.value, prediction, at: sample.timestamp, step: step)
+        range.insert(sample.value)
+        values.insert(sample.value, isNewHour: true)
     }
 
     private mutating func follow(_ elapsed: Double) {
-        guard count > 2 else {
-            step = max(1_000, elapsed)
-            return
-        }
-        step = max(1_000, step + max(-0.5, min(0.5, elapsed / step - 1)) * step / min(Double(count), 50))
+        let change = (elapsed / step - 1)
+        guard count <= 2 || change != 0 else { return }
+        step = count > 2 ? step + max(-0.5, min(0.5, change)) * step / min(Double(count), 50) : elapsed
+        step = max(1_000, step)
+        logPerDay = log(Double(SeasonalProfile.day) / step)
     }
 
-    /// The residual in standard deviations, partly of its hour; below a ten-thousandth of the value nothing is noise.
-    private mutating func deviation(of residual: Double, expected: Double, at time: Int64) -> Double {
-        let noise = max(scale.value, 1e-4 * abs(expected))
-        let plain = noise > 0 ? residual / noise : 0
-        let factor = noiseByHour.value(at: time).map { 0.7 + 0.3 * max(0.2, $0) } ?? 1
-        if count > Self.warmUp / 2 {
-            let perHour = Double(SeasonalProfile.day) / 24 / step
-            noiseByHour.update(1.2533 * min(4, abs(plain)), at: time, perBucket: perHour)
-        }
-        return plain / factor
+    private mutating func novelty(
+        of value: Double, _ residual: Double, _ prediction: ReferencePool.Prediction, _ isNewHour: Bool
+    ) -> EnsembleReading.Novelty {
+        // Three hours, at least four samples.
+        let samples = max(4, Double(SeasonalProfile.day) / 8 / step)
+        drift += (residual - drift) * 2 / (samples + 1)
+        let width = range.width
+        var novelty = EnsembleReading.Novelty()
+        novelty.value = Self.share(&values, value, width, isNewHour)
+        novelty.residual = Self.share(&residuals, residual, width, isNewHour)
+        novelty.step = Self.share(&steps, value - lastValue, width, isNewHour)
+        novelty.drift = Self.share(&drifts, drift, width, isNewHour)
+        let daily = prediction.daily
+        if daily == daily { novelty.daily = Self.share(&dailies, value - daily, width, isNewHour) }
+        range.insert(value)
+        return novelty
     }
 
-    /// How seldom a deviation is: the negative decimal logarithm of the number expected in a day.
-    private mutating func decades(of deviation: Double, _ distance: Double?, at time: Int64, age: Double) -> Double {
-        smooth += 0.2 * (max(-6, min(6, deviation)) - smooth)
-        let smoothed = abs(smoothScale.deviation(smooth))
-        smoothScale.update(smooth)
-        let perDay = Double(SeasonalProfile.day) / step
-        let alone = alone.decades(of: abs(deviation), at: time, perDay: perDay, age: age)
-        let together = together.decades(of: smoothed, at: time, perDay: perDay, age: age)
-        let own = alone.raw >= together.raw ? alone.bounded : together.bounded
-        guard let distance else { return own }
-        let learned = againstBaseline.decades(of: abs(distance), at: time, perDay: perDay, age: age).bounded
-        return own * (1 - Self.baselineShare) + learned * Self.baselineShare
+    /// Distance from what was shown before as a share of the range; any distance of a series that never moved is 1.
+    private static func share(
+        _ shown: inout RangeNovelty, _ value: Double, _ width: Double, _ isNewHour: Bool
+    ) -> Double {
+        let distance = shown.distance(value) ?? 0
+        shown.insert(value, isNewHour: isNewHour)
+        guard width > 0 else { return distance > 0 ? 1 : 0 }
+        return min(3, distance / width)
     }
 
-    private mutating func score(_ decades: Double, at time: Int64, elapsed: Double) -> Double {
-        let share = (decades - Self.usual) / (Self.unusual - Self.usual)
-        let score = share > 0 ? 1 - pow(1 - Self.threshold, share) : 0
-        memory = max(score, memory * exp(-elapsed / min(12 * 3_600_000, 144 * step)))
-        if score >= Self.threshold, hold.admits(surplus: decades - Self.unusual, at: time, step: step) {
-            return score
-        }
-        return min(Self.threshold - 0.01, max(score, memory))
+    /// Decades of days between two samples as rare, by the residual and by the step.
+    private mutating func rarity(residual: Double, step change: Double, expected: Double) -> Double {
+        // Below a ten-thousandth of the value nothing is noise.
+        let floor = 1e-4 * abs(expected)
+        let noise = max(scale.value, floor)
+        let stepNoise = max(stepScale.value, floor)
+        stepScale.update(change)
+        guard count > 30 else { return -Double.infinity }
+        let logarithm = noise > 0 ? tail.update(abs(residual) / noise, logPerDay: logPerDay) : 0
+        let stepLogarithm = stepNoise > 0 ? stepTail.update(abs(change) / stepNoise, logPerDay: logPerDay) : 0
+        return -(min(logarithm, stepLogarithm) + logPerDay) / 2.302585092994046
+    }
+
+    private mutating func judge(_ reading: inout EnsembleReading, rarity: Double, at time: Int64) {
+        let novel =
+            Self.noveltyDecades
+            * max(
+                log10(max(reading.novelty.agreed, 1e-4) / Self.novelShare),
+                log10(max(reading.novelty.drift, 1e-4) / Self.driftShare))
+        let evidence = novel >= Self.leastNovelty ? max(novel, rarity - Self.rareDecades) : novel
+        reading.evidence = max(-EnsembleReading.unsuspicious, evidence)
+        reading.rarityDays = exp(min(300, max(-300, rarity)) * 2.302585092994046)
+        // In order below the threshold: novelty from half a decade below it, rarity from a hundredth of a day.
+        let novelScore = max(0, 1 - exp2(-1.737 * (novel / 1.5 + 1)))
+        let rareScore = max(0, 1 - exp2(-1.737 * (rarity + 2) / 2.75))
+        let score = (Self.threshold - 0.001) * (0.7 * novelScore + 0.3 * rareScore)
+        memory = max(memory, evidence >= 0 ? max(score, 0.6) : score)
+        reading.score = memory
+        guard policy.admits(evidence: evidence, at: time, step: step) else { return }
+        reading.score = min(1, Self.threshold + (1 - Self.threshold) * (1 - exp2(-evidence)))
     }
 }

@@ -23,14 +23,15 @@ struct DetectCommand: ParsableCommand {
             guard columns.count >= 2 else { throw ValidationError("index.csv: '\(line)' is not corpus,id,…") }
             let (stamps, samples) = try series("\(data)/metrics/\(columns[0])/\(columns[1]).csv")
             let begun = ContinuousClock.now
-            let scores = Self.scores(samples)
+            var ensemble = StreamingEnsemble()
+            let scores = samples.map { ensemble.update($0) }
             elapsed += begun.duration(to: .now)
             points += samples.count
             let rows = zip(stamps, scores).map { "\($0),\($1)\n" }
             let name = "\(columns[0])__\(columns[1].replacingOccurrences(of: "/", with: "+")).csv"
             try ("timestamp,score\n" + rows.joined()).write(toFile: "\(out)/\(name)", atomically: true, encoding: .utf8)
         }
-        print("\(points) points, \(Int(Double(points) / (elapsed / .seconds(1)))) points/s with daily relearning")
+        print("\(points) points, \(Int(Double(points) / (elapsed / .seconds(1)))) points/s")
     }
 
     private func series(_ file: String) throws -> (stamps: [Substring], samples: [Sample]) {
@@ -62,23 +63,4 @@ struct DetectCommand: ParsableCommand {
         calendar.timeZone = .gmt
         return calendar
     }()
-
-    /// The streaming ensemble over a baseline that is learned again daily from at most two weeks of the past.
-    private static func scores(_ samples: [Sample]) -> [Double] {
-        var ensemble = StreamingEnsemble()
-        var baseline: Baseline?
-        var learned = Int64.min / 2
-        return samples.enumerated().map { index, sample in
-            if sample.timestamp - learned >= 86_400_000 {
-                learned = sample.timestamp
-                let past = Array(samples[..<index].drop { $0.timestamp < sample.timestamp - 14 * 86_400_000 })
-                if let fresh = try? Baseline.learn(from: past, configuration: .init(minimumDays: 1)) {
-                    baseline = fresh
-                }
-            }
-            let score = ensemble.update(sample, baseline: baseline)
-            baseline?.update(sample)
-            return score
-        }
-    }
 }
