@@ -102,12 +102,14 @@ let package = Package(
         .target(
             name: "Kubernetes",
             dependencies: [
-                "Bus", "Model", "Remediation", "Yams",
+                "Bus", "Decision", "Model", "Remediation", "WireFormat", "Yams",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "Subprocess", package: "swift-subprocess"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             path: "Sources/Adapters/Kubernetes"),
         .target(
@@ -137,7 +139,7 @@ let package = Package(
             path: "Sources/Adapters/Telemetry"),
         .target(
             name: "RedisBus",
-            dependencies: ["Bus", "RedisClient", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["Bus", "Model", "RedisClient", .product(name: "Logging", package: "swift-log")],
             path: "Sources/Adapters/RedisBus",
             resources: [.embedInCode("sre_v1.lua")]),
 
@@ -194,7 +196,7 @@ let package = Package(
         process(
             "sre-analyzer",
             ["Analyzer", "Bus", "Model", "Perception", "Settings", "Signatures", "Telemetry", "WireFormat"]),
-        process("sre-planner", ["Authority", "Bus", "Decision", "Settings", "Signatures"]),
+        process("sre-planner", ["Authority", "Bus", "Decision", "Kubernetes", "Settings", "Signatures"]),
         process(
             "sre-demo-shop",
             [
@@ -210,7 +212,9 @@ let package = Package(
                 "Authority", "Bus", "Decision", "Model", "RedisBus", "RedisClient", "Settings", "Signatures",
                 "WireFormat",
             ]),
-        process("sre-executor", ["Bus", "Kubernetes", "LocalCommand", "Remediation", "Settings", "Signatures"]),
+        process(
+            "sre-executor",
+            ["Bus", "Kubernetes", "LocalCommand", "Model", "RedisBus", "Remediation", "Settings", "Signatures"]),
 
         .target(
             name: "TestSupport",
@@ -245,13 +249,19 @@ let package = Package(
         tests("SettingsTests", ["Authority", "Settings"]),
         tests("DecisionTests", ["Authority", "Bus", "Decision", "Model", "Signatures", "WireFormat"]),
         tests("AnalyzerTests", ["Analyzer", "Bus", "Diagnosis", "Model", "TimeSeries", "WireFormat"]),
+        .target(name: "KubeSimulator", dependencies: ["Kubernetes", "Yams"], path: "Tests/KubeSimulator"),
         .executableTarget(
             name: "FakeKube",
             dependencies: [
+                "KubeSimulator", "Kubernetes",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             path: "Tests/FakeKube"),
         tests(
@@ -264,7 +274,12 @@ let package = Package(
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        tests("KubernetesTests", ["Kubernetes", "Model", "Remediation"]),
+        tests(
+            "KubernetesTests",
+            [
+                "Authority", "Bus", "Decision", "KubeSimulator", "Kubernetes", "Model", "Remediation", "Signatures",
+                "WireFormat",
+            ]),
         tests("ProcessTests", ["Bus", "Signatures"]),
         tests(
             "GatewayTests",

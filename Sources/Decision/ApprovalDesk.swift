@@ -101,7 +101,18 @@ package struct ApprovalDesk: Sendable {
     }
 
     /// Hands in a signed statement that was verified before.
+    ///
+    /// Every race between statements, expiry and the start of an execution is decided by the version of the record.
     package func submit(
+        _ signed: SignedStatement, _ statement: ApprovalStatement, about filed: FiledPlan
+    ) async throws -> ApproveResult {
+        switch statement.verdict {
+        case .approve, .reject: try await decide(signed, statement, about: filed)
+        case .revoke, .abort: try await withdraw(signed, statement, about: filed)
+        }
+    }
+
+    private func decide(
         _ signed: SignedStatement, _ statement: ApprovalStatement, about filed: FiledPlan
     ) async throws -> ApproveResult {
         let record = filed.record
@@ -114,11 +125,13 @@ package struct ApprovalDesk: Sendable {
         let entry = try Envelope(
             decision, id: "\(record.hash)-\(decision.state.rawValue)", source: statement.approver, time: time,
             trace: trace, notes: [Field("plan", record.id), Field("state", decision.state.rawValue)])
+        // The review is opened first: an emergency must never go unreviewed, whatever breaks in between.
+        if approves, statement.role == Verifier.breakGlassRole { try await openReview(filed, time) }
         let chain = AuditChain(keys: keys, digest: digest)
         for _ in 0..<20 {
             let link = try await chain.next(
                 in: filed.partition, store: store, time: time, actor: statement.approver,
-                action: approves ? "plan.approval" : "plan.rejection", subject: record.hash,
+                action: Self.action(statement), subject: record.hash,
                 detail: [
                     "plan": record.id, "key": statement.keyID, "role": statement.role, "comment": statement.comment,
                     "statement": digest.sha256(Array(signed.statement.utf8)),
@@ -132,6 +145,114 @@ package struct ApprovalDesk: Sendable {
             if result != .auditMoved { return result }
         }
         return .auditMoved
+    }
+
+    private static func action(_ statement: ApprovalStatement) -> String {
+        switch statement.verdict {
+        case .approve: statement.role == Verifier.breakGlassRole ? "plan.break-glass" : "plan.approval"
+        case .reject: "plan.rejection"
+        case .revoke: "plan.revocation"
+        case .abort: "plan.abort"
+        }
+    }
+
+    // MARK: Revocation and abort
+
+    private func withdraw(
+        _ signed: SignedStatement, _ statement: ApprovalStatement, about filed: FiledPlan
+    ) async throws -> ApproveResult {
+        let key = keys.plan(filed.record.hash, filed.partition)
+        let stored = try signed.canonicalJSON()
+        let chain = AuditChain(keys: keys, digest: digest)
+        let trace = TraceContext(seed: filed.record.hash)
+        for _ in 0..<20 {
+            let fields = try await store.fields(key)
+            guard !fields.isEmpty else { return .notFound }
+            let record = try PlanRecord(hash: filed.record.hash, fields: fields)
+            if let known = record.withdrawals[statement.approver] {
+                return known == stored
+                    ? .repeated(state: record.state.rawValue) : .contradicts(state: record.state.rawValue)
+            }
+            let next: PlanState
+            switch (statement.verdict, record.state) {
+            case (.revoke, .awaiting), (.revoke, .approved), (.revoke, .autoReady): next = .revoked
+            case (.abort, let state) where state.isExecuting: next = state
+            default: return .decided(state: record.state.rawValue)
+            }
+            let time = now()
+            let link = try await chain.next(
+                in: filed.partition, store: store, time: time, actor: statement.approver,
+                action: Self.action(statement), subject: record.hash,
+                detail: [
+                    "plan": record.id, "key": statement.keyID, "role": statement.role, "comment": statement.comment,
+                    "statement": digest.sha256(Array(signed.statement.utf8)),
+                ], trace: trace)
+            var transaction = Transaction(
+                checks: [.init(key: key, field: "version", text: "\(record.version)")],
+                changes: [
+                    .set(
+                        key: key,
+                        fields: [
+                            Field(PlanRecord.withdrawalPrefix + statement.approver, stored),
+                            Field("state", next.rawValue), Field("version", "\(record.version + 1)"),
+                        ])
+                ])
+            if next == .revoked {
+                let decision = Decision(
+                    planID: record.id, planHash: record.hash, state: next, actor: statement.approver, time: time,
+                    reason: statement.comment)
+                let entry = try Envelope(
+                    decision, id: "\(record.hash)-\(next.rawValue)", source: statement.approver, time: time,
+                    trace: trace, notes: [Field("plan", record.id), Field("state", next.rawValue)])
+                transaction.changes += [
+                    .unrank(key: keys.approvalQueue(filed.partition), member: record.hash),
+                    .append(stream: keys.stream(.decisions, filed.partition), fields: entry.fields),
+                ]
+            }
+            transaction.merge(link.transaction)
+            if case .committed = try await store.transition(transaction) { return .recorded(state: next.rawValue) }
+        }
+        return .auditMoved
+    }
+
+    // MARK: Reviews of break-glass approvals
+
+    private func openReview(_ filed: FiledPlan, _ time: Timestamp) async throws {
+        _ = try await store.transition(
+            Transaction(changes: [
+                .rank(key: keys.reviewQueue(filed.partition), member: filed.record.hash, score: time.rawValue)
+            ]))
+    }
+
+    /// Plans that one person let through in an emergency and nobody has reviewed since, oldest first.
+    package func reviews() async throws -> [FiledPlan] {
+        var plans: [(FiledPlan, Int64)] = []
+        for partition in Partition.all(count: partitions) {
+            for member in try await store.ranked(keys.reviewQueue(partition), minimum: 0, limit: 1_000) {
+                guard let filed = try await load(member.member, partition) else { continue }
+                plans.append((filed, member.score))
+            }
+        }
+        return plans.sorted { ($0.1, $0.0.record.id) < ($1.1, $1.0.record.id) }.map(\.0)
+    }
+
+    /// Closes the review of a plan.
+    ///
+    /// - Returns: whether there was one to close; the person who let the plan through cannot close it.
+    package func closeReview(of filed: FiledPlan, by person: String, comment: String) async throws -> Bool {
+        let key = keys.reviewQueue(filed.partition)
+        let open = try await store.ranked(key, minimum: 0, limit: 1_000).contains { $0.member == filed.record.hash }
+        guard open, filed.record.statements[person] == nil else { return false }
+        for _ in 0..<20 {
+            let link = try await AuditChain(keys: keys, digest: digest).next(
+                in: filed.partition, store: store, time: now(), actor: person, action: "plan.review",
+                subject: filed.record.hash, detail: ["plan": filed.record.id, "comment": comment],
+                trace: TraceContext(seed: filed.record.hash))
+            var transaction = Transaction(changes: [.unrank(key: key, member: filed.record.hash)])
+            transaction.merge(link.transaction)
+            if case .committed = try await store.transition(transaction) { return true }
+        }
+        return false
     }
 }
 

@@ -14,6 +14,8 @@ package struct PlannerSession: PartitionSession {
     package struct Context: Sendable {
         /// The plan maker with the policy and the catalogue in force.
         package var maker: @Sendable () -> PlanMaker
+        /// Looks at targets.
+        package var surveyor: any TargetSurveyor
         /// Signs them.
         package var signer: any Signer
         /// Hashes them.
@@ -22,10 +24,11 @@ package struct PlannerSession: PartitionSession {
         package var now: @Sendable () -> Timestamp
 
         package init(
-            maker: @escaping @Sendable () -> PlanMaker, signer: any Signer, digest: any Digest,
-            now: @escaping @Sendable () -> Timestamp
+            maker: @escaping @Sendable () -> PlanMaker, surveyor: any TargetSurveyor = AbsentSurveyor(),
+            signer: any Signer, digest: any Digest, now: @escaping @Sendable () -> Timestamp
         ) {
             self.maker = maker
+            self.surveyor = surveyor
             self.signer = signer
             self.digest = digest
             self.now = now
@@ -39,6 +42,8 @@ package struct PlannerSession: PartitionSession {
         var state: PlanState
         var expires: Int64
         var changed: Int64
+        /// Its end is in the track record already.
+        var isCounted = false
     }
 
     private let partition: Partition
@@ -65,15 +70,17 @@ package struct PlannerSession: PartitionSession {
             else { continue }
             plans[member.member] = Known(
                 incident: plan.incidentID, target: "\(plan.target)", runbook: plan.runbook, state: record.state,
-                expires: plan.expires.rawValue, changed: record.progress?.time.rawValue ?? plan.created.rawValue)
+                expires: plan.expires.rawValue, changed: record.progress?.time.rawValue ?? plan.created.rawValue,
+                isCounted: fields["counted"] != nil)
         }
         for (name, value) in try await store.fields(keys.trackRecord(partition)) {
             guard let colon = name.lastIndex(of: ":"), let count = Int(String(decoding: value, as: UTF8.self)) else {
                 continue
             }
-            let runbook = String(name[..<colon])
-            if name.hasSuffix(":succeeded") { track[runbook, default: .init()].succeeded = count }
-            if name.hasSuffix(":failed") { track[runbook, default: .init()].failed = count }
+            let key = String(name[..<colon])
+            if name.hasSuffix(":succeeded") { track[key, default: .init()].succeeded = count }
+            if name.hasSuffix(":failed") { track[key, default: .init()].failed = count }
+            if name.hasSuffix(":streak") { track[key, default: .init()].streak = count }
         }
     }
 
@@ -99,21 +106,26 @@ package struct PlannerSession: PartitionSession {
         try await refresh(incident.id)
         let own = plans.values.filter { $0.incident == incident.id }
         // A plan that is alive, or that a person stopped, or whose outcome a person must look at, stands.
-        let standing: Set<PlanState> = [.rejected, .needsHuman, .failed, .manual]
+        let standing: Set<PlanState> = [.rejected, .revoked, .needsHuman, .failed, .manual, .shadow]
         guard !own.contains(where: { !$0.state.isTerminal || standing.contains($0.state) }) else {
             return Transaction()
         }
         let tried = Set(own.filter { $0.state == .rolledBack || $0.state == .succeeded }.map(\.runbook))
         let now = context.now()
         let target = incident.suspects.first.map { "\($0.entity)" } ?? ""
-        let recent = plans.values.count {
+        let ended = plans.values.filter {
             $0.target == target && now.rawValue - $0.changed < 3_600_000
                 && [.succeeded, .rolledBack, .failed, .needsHuman].contains($0.state)
         }
+        let recent = RecentExecutions(count: ended.count, failed: ended.count { $0.state != .succeeded })
         let track = track
+        let maker = context.maker()
+        guard let draft = maker.draft(for: incident, tried: tried) else { return Transaction() }
+        let survey = await context.surveyor.survey(draft)
         guard
-            let proposal = context.maker().propose(
-                for: incident, tried: tried, track: { track[$0] ?? TrackRecord() }, recentExecutions: recent, now: now)
+            let proposal = maker.propose(
+                for: incident, survey: survey, tried: tried, track: { track[$0] ?? TrackRecord() }, recent: recent,
+                now: now)
         else { return Transaction() }
         return try await transaction(proposing: proposal, trace)
     }
@@ -149,6 +161,7 @@ package struct PlannerSession: PartitionSession {
                 planID: identity.id, planHash: identity.hash, state: .autoReady, actor: "policy", time: plan.created,
                 reason: proposal.reason)
             transaction.changes.append(try decisionEntry(decision, child))
+        case .shadow: break
         default:
             transaction.changes.append(
                 .rank(key: keys.approvalQueue(partition), member: identity.hash, score: plan.expires.rawValue))
@@ -216,19 +229,23 @@ package struct PlannerSession: PartitionSession {
     // MARK: Outcomes
 
     private mutating func learn(from outcome: Outcome) throws -> Transaction {
+        let isCounted = plans[outcome.planHash]?.isCounted ?? false
         plans[outcome.planHash]?.state = outcome.state
         plans[outcome.planHash]?.changed = outcome.time.rawValue
-        guard outcome.state.isTerminal, outcome.state != .stale else { return Transaction() }
-        let isSuccess = outcome.state == .succeeded
-        if isSuccess {
-            track[outcome.runbook, default: .init()].succeeded += 1
-        } else {
-            track[outcome.runbook, default: .init()].failed += 1
-        }
+        // What was refused before its first step says nothing about the runbook.
+        let isAttempt = outcome.state == .succeeded || !outcome.steps.isEmpty
+        guard outcome.state.isTerminal, !isCounted, isAttempt else { return Transaction() }
+        plans[outcome.planHash]?.isCounted = true
+        let name = TrackRecord.key(runbook: outcome.runbook, target: outcome.target)
+        track[name, default: .init()].record(success: outcome.state == .succeeded)
+        let record = track[name] ?? TrackRecord()
+        let fields = [
+            Field("\(name):succeeded", "\(record.succeeded)"), Field("\(name):failed", "\(record.failed)"),
+            Field("\(name):streak", "\(record.streak)"),
+        ]
         return Transaction(changes: [
-            .increment(
-                key: keys.trackRecord(partition), field: "\(outcome.runbook):\(isSuccess ? "succeeded" : "failed")",
-                by: 1)
+            .set(key: keys.trackRecord(partition), fields: fields),
+            .set(key: keys.plan(outcome.planHash, partition), fields: [Field("counted", "1")]),
         ])
     }
 

@@ -11,7 +11,7 @@ import WireFormat
 @Suite struct RiskModelTests {
     private let input = RiskInput(
         severity: .high, isCritical: false, blastRadius: 1, reversibility: 0.5, confidence: 1, lead: 1,
-        baselineConfidence: 1, recentExecutions: 0, track: TrackRecord(), floor: 0)
+        baselineConfidence: 1, recent: RecentExecutions(), isStaffed: true, track: TrackRecord(), floor: 0)
 
     @Test func theScoreIsTheSumOfItsContributions() {
         let assessment = RiskModel.assess(input)
@@ -52,6 +52,17 @@ import WireFormat
             steps: [
                 .init(description: "Restart {name}", type: .runCommand, parameters: ["command": "x"], timeoutSeconds: 5)
             ], reversibility: 0.5, blastRadius: 1)
+    }
+
+    private func propose(
+        _ maker: PlanMaker, for incident: Incident = Fixtures.incident(), track: TrackRecord = TrackRecord(),
+        survey change: (inout Survey) -> Void = { _ in }, now: Timestamp = Fixtures.now
+    ) -> PlanMaker.Proposal? {
+        guard let draft = maker.draft(for: incident) else { return nil }
+        var survey = Survey(steps: draft.steps, rollback: draft.rollback)
+        change(&survey)
+        return maker.propose(
+            for: incident, survey: survey, track: { _ in track }, recent: RecentExecutions(), now: now)
     }
 
     private func session(
@@ -96,18 +107,75 @@ import WireFormat
         var policy = Fixtures.policy()
         policy.namespaces = []
         let maker = PlanMaker(runbooks: [runbook()], policy: policy, autoRemediationEnabled: true)
-        let proposal = maker.propose(
-            for: Fixtures.incident(), track: { _ in TrackRecord() }, recentExecutions: 0, now: Fixtures.now)
+        let proposal = propose(maker)
         #expect(proposal?.state == .manual)
         #expect(proposal?.reason.contains("not opted in") == true)
+    }
+
+    @Test func whatTheSurveyFindsDecides() {
+        var policy = Fixtures.policy()
+        policy.floors = [:]
+        policy.targetFloors = [
+            TargetFloor(pattern: TargetPattern(), labels: ["tier": "database"], actions: [], floor: 0.9)
+        ]
+        let maker = PlanMaker(runbooks: [runbook()], policy: policy, autoRemediationEnabled: true)
+        #expect(propose(maker)?.state == .autoReady || propose(maker)?.state == .awaiting)
+        #expect(propose(maker, survey: { $0.objections = ["argocd owns it"] })?.reason == "argocd owns it")
+        let database = propose(maker, survey: { $0.labels = ["tier": "database"] })
+        #expect(database?.state == .manual && database?.plan.risk.score == 0.9)
+        let wide = propose(maker) { $0.impact = Impact(replicas: 10, replicasTouched: 4) }
+        #expect(wide?.state == .manual && wide?.reason.contains("4 of 10 replicas") == true)
+        let narrow = propose(maker) { $0.impact = Impact(replicas: 10, replicasTouched: 3) }
+        #expect(narrow?.state != .manual)
+    }
+
+    @Test func autonomyIsEarnedAndOneFailureTakesItBack() {
+        var policy = Fixtures.policy()
+        policy.floors = [:]
+        policy.autonomy = Autonomy(executions: 5, lowerBound: 0.5)
+        let maker = PlanMaker(
+            runbooks: [
+                Runbook(
+                    name: "restart", title: "t", match: .init(),
+                    steps: [
+                        .init(description: "d", type: .runCommand, parameters: ["command": "x"], timeoutSeconds: 5)
+                    ],
+                    reversibility: 1, blastRadius: 0)
+            ], policy: policy, autoRemediationEnabled: true)
+        #expect(propose(maker)?.state == .awaiting)
+        var track = TrackRecord(succeeded: 20)
+        let trusted = propose(maker, track: track)
+        #expect(trusted?.state == .autoReady && trusted?.plan.quorum == 0)
+        #expect(trusted?.plan.impact.succeeded == 20 && trusted?.plan.impact.executed == 20)
+        track.record(success: false)
+        let revoked = propose(maker, track: track)
+        #expect(revoked?.state == .awaiting)
+        #expect(revoked?.reason.contains("5 verified executions in a row, there are 0") == true)
+    }
+
+    @Test func shadowModeRecordsOnly() async throws {
+        let store = ModelStore()
+        let maker = PlanMaker(
+            runbooks: [runbook()], policy: Fixtures.policy(), autoRemediationEnabled: true, mode: .shadow)
+        var planner = PlannerSession(
+            partition: partition,
+            context: .init(
+                maker: { maker }, signer: Fixtures.planner, digest: Fixtures.digest, now: { Fixtures.now }),
+            store: store, keys: keys)
+        try await planner.restore(nil)
+        _ = try await store.transition(try await planner.process(entry(Fixtures.incident()), topic: .incidents))
+        #expect(try await desk(store).pending().isEmpty)
+        let recorded = try #require(try await desk(store).recent(limit: 1).first)
+        #expect(recorded.record.state == .shadow && recorded.record.reason.contains("it would be AWAITING"))
+        #expect(try await store.entries(keys.stream(.decisions, partition), after: .zero, limit: 5).isEmpty)
+        #expect(try await planner.process(entry(Fixtures.incident(revision: 2)), topic: .incidents).isEmpty)
     }
 
     @Test func placeholdersInNamesStayNames() {
         var incident = Fixtures.incident()
         incident.suspects[0].entity.name = "{namespace}{name}"
         let maker = PlanMaker(runbooks: [runbook()], policy: Fixtures.policy(), autoRemediationEnabled: false)
-        let proposal = maker.propose(
-            for: incident, track: { _ in TrackRecord() }, recentExecutions: 0, now: Fixtures.now)
+        let proposal = propose(maker, for: incident)
         #expect(proposal?.plan.title == "Restart {namespace}{name}")
     }
 

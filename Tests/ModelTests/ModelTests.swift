@@ -36,7 +36,8 @@ import Testing
         let terminal = Set(PlanState.allCases.filter(\.isTerminal))
         #expect(
             terminal == [
-                .succeeded, .rolledBack, .failed, .needsHuman, .rejected, .expired, .superseded, .stale,
+                .succeeded, .rolledBack, .failed, .needsHuman, .rejected, .revoked, .shadow, .expired, .superseded,
+                .stale,
             ])
     }
 
@@ -45,7 +46,7 @@ import Testing
     }
 
     @Test func everyStateIsReachable() {
-        var reached: Set<PlanState> = [.awaiting, .autoReady, .manual]
+        var reached: Set<PlanState> = [.awaiting, .autoReady, .manual, .shadow]
         while true {
             let next = reached.union(reached.flatMap(\.successors))
             if next == reached { break }

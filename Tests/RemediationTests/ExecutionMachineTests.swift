@@ -43,12 +43,12 @@ private struct World {
                     machine = restarted(journal)
                     continue
                 }
-                machine.performed(.applied("done"), at: Fixtures.now)
+                machine.performed(.applied(AppliedChange("done")), at: Fixtures.now)
                 journal = (machine.state, machine.results)
                 if crash == .afterResult { machine = restarted(journal) }
             case .resolve(let step, let phase):
                 let isApplied = effects["\(phase)-\(step.index)"] != nil
-                machine.resolved(isApplied ? .applied("found") : .untouched, at: Fixtures.now)
+                machine.resolved(isApplied ? .applied(AppliedChange("found")) : .untouched, at: Fixtures.now)
                 journal = (machine.state, machine.results)
             case .verify:
                 machine.verified(verified, "looked")
@@ -103,6 +103,40 @@ private struct World {
         #expect(resumed.state == .needsHuman)
     }
 
+    @Test func aRolloutThatDoesNotEndIsUndone() {
+        var machine = ExecutionMachine(plan: Fixtures.plan(), state: .approved, results: [])
+        machine.prepared(.ready(""))
+        machine.intends(Fixtures.plan().steps[0], .step, at: Fixtures.now)
+        machine.performed(.applied(AppliedChange("half", isSettled: false)), at: Fixtures.now)
+        #expect(machine.state == .rollingBack)
+        #expect(machine.results.map(\.state) == [.done])
+    }
+
+    @Test func anAbortUndoesWhatIsDoneAndNoMore() {
+        var untouched = ExecutionMachine(plan: Fixtures.plan(), state: .approved, results: [])
+        untouched.aborted("jane")
+        #expect(untouched.state == .failed)
+        var open = ExecutionMachine(plan: Fixtures.plan(), state: .approved, results: [])
+        open.prepared(.ready(""))
+        open.intends(Fixtures.plan().steps[0], .step, at: Fixtures.now)
+        open.aborted("jane")
+        #expect(open.state == .running)
+        open.performed(.applied(AppliedChange("")), at: Fixtures.now)
+        open.aborted("jane")
+        #expect(open.state == .rollingBack)
+        var verifying = ExecutionMachine(plan: Fixtures.plan(rollback: false), state: .verifying, results: [])
+        verifying.aborted("jane")
+        #expect(verifying.state == .needsHuman)
+    }
+
+    @Test func whatSomebodyElseChangedIsForAPerson() {
+        var machine = ExecutionMachine(plan: Fixtures.plan(), state: .verifying, results: [])
+        machine.overtaken("changed")
+        #expect(machine.state == .needsHuman)
+        machine.verified(true, "good")
+        #expect(machine.state == .needsHuman)
+    }
+
     @Test func aRefusedFirstStepFailsAndALaterOneRollsBack() {
         var machine = ExecutionMachine(plan: Fixtures.plan(), state: .approved, results: [])
         machine.prepared(.refused("no"))
@@ -110,7 +144,7 @@ private struct World {
         var later = ExecutionMachine(plan: Fixtures.plan(), state: .approved, results: [])
         later.prepared(.ready(""))
         later.intends(Fixtures.plan().steps[0], .step, at: Fixtures.now)
-        later.performed(.applied(""), at: Fixtures.now)
+        later.performed(.applied(AppliedChange("")), at: Fixtures.now)
         later.prepared(.stale("changed"))
         #expect(later.state == .rollingBack)
         var stale = ExecutionMachine(plan: Fixtures.plan(), state: .approved, results: [])

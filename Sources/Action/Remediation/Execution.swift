@@ -4,21 +4,33 @@ import Logging
 import Model
 
 /// Drives one execution: asks the machine, performs, writes, until it is over.
+///
+/// What is written to the claim comes first and is what counts; the plan's record in the store follows.
 struct Execution: Sendable {
     private let plan: Plan
     private let record: PlanRecord
-    private var journal: ExecutionJournal
     private let context: ExecutorSession.Context
+    private let isFresh: Bool
+    private var journal: ExecutionJournal
+    private var claim: ClaimKeeper
     private var machine: ExecutionMachine
 
-    init(plan: Plan, record: PlanRecord, journal: ExecutionJournal, context: ExecutorSession.Context) {
+    /// - Parameter isFresh: the claim was made for this execution; else one that was interrupted goes on.
+    init(
+        plan: Plan, record: PlanRecord, claim: ClaimKeeper, isFresh: Bool, journal: ExecutionJournal,
+        context: ExecutorSession.Context
+    ) {
         self.plan = plan
         self.record = record
+        self.claim = claim
+        self.isFresh = isFresh
         self.journal = journal
         self.context = context
-        self.machine = ExecutionMachine(
-            plan: plan, state: record.state, results: record.progress?.steps ?? [],
-            detail: record.state.isReady ? "the execution begins" : record.reason)
+        // The claim says how far the execution is; the store may be behind, or altered.
+        let progress = claim.claim.progress
+        machine = ExecutionMachine(
+            plan: plan, state: isFresh ? .running : progress.state, results: isFresh ? [] : progress.steps,
+            detail: isFresh ? "the execution begins" : progress.detail)
     }
 
     func run() async throws {
@@ -27,48 +39,65 @@ struct Execution: Sendable {
     }
 
     private mutating func drive() async throws {
-        if record.state.isReady {
-            tell("executing the plan")
-            do {
-                try await journal.write(machine, action: "plan.started", isStart: true)
-            } catch let conflict as CommitConflict where conflict.key == journal.activeKey {
-                machine.gaveUp("another plan is being executed on this target")
-                try await write("plan.stopped")
-                return
-            }
-        } else {
-            tell("taking up an execution that was interrupted")
+        tell(isFresh ? "executing the plan" : "taking up an execution that was interrupted")
+        do {
+            try await journal.write(progress, action: "plan.started", isStart: true)
+        } catch let conflict as CommitConflict where conflict.key == journal.activeKey {
+            machine.gaveUp("another plan is being executed on this target")
+            try await write("plan.stopped")
+            return
         }
         var backoff = Backoff(initial: .milliseconds(500), maximum: .seconds(10))
         while true {
             try Task.checkCancellation()
+            try await obeyAborts()
             switch machine.next {
             case .prepare(let step, let phase):
-                let preparation = await target(of: step).prepare(request(step, phase))
-                machine.prepared(preparation)
-                if case .unavailable(let reason) = preparation {
-                    try await waitForTarget(reason, &backoff)
-                } else {
-                    backoff.reset()
-                    if machine.state != .running, machine.state != .rollingBack { try await write("plan.stopped") }
-                }
-            case .perform(let step, let phase):
-                machine.intends(step, phase, at: context.now())
-                try await write("step.intent")
-                machine.performed(await target(of: step).perform(request(step, phase)), at: context.now())
-                try await write("step.result")
+                if phase == .rollback { try await context.probe(.beforeRollback) }
+                try await prepare(step, phase, &backoff)
+            case .perform(let step, let phase): try await perform(step, phase)
             case .resolve(let step, let phase):
-                machine.resolved(await target(of: step).inspect(request(step, phase)), at: context.now())
+                let inspection = await target(of: step).inspect(request(step, phase))
+                machine.resolved(inspection, at: context.now())
                 try await write("step.resolved")
             case .verify:
-                let result = try await verify()
-                machine.verified(result.success, result.detail)
-                try await write("plan.verified")
+                try await context.probe(.beforeVerify)
+                try await verify()
             case .finish:
+                try await context.probe(.afterFinish)
                 tell("the execution is over")
                 return
             }
         }
+    }
+
+    private mutating func prepare(_ step: Step, _ phase: StepResult.Phase, _ backoff: inout Backoff) async throws {
+        let preparation: Preparation
+        if let reason = await context.brake() {
+            preparation = .unavailable(reason)
+        } else {
+            preparation = await target(of: step).prepare(request(step, phase))
+        }
+        machine.prepared(preparation)
+        if case .unavailable(let reason) = preparation {
+            try await waitForTarget(reason, &backoff)
+        } else {
+            backoff.reset()
+            if machine.state != .running, machine.state != .rollingBack { try await write("plan.stopped") }
+        }
+    }
+
+    private mutating func perform(_ step: Step, _ phase: StepResult.Phase) async throws {
+        machine.intends(step, phase, at: context.now())
+        try await write("step.intent")
+        try await context.probe(.afterIntent)
+        try await context.probe(.beforePatch)
+        let result = await target(of: step).perform(request(step, phase), brake: context.brake)
+        try Task.checkCancellation()
+        try await context.probe(phase == .rollback ? .afterRollbackPatch : .afterPatchBeforeRecord)
+        machine.performed(result, at: context.now())
+        try await write("step.result")
+        try await context.probe(.afterRecord)
     }
 
     private mutating func waitForTarget(_ reason: String, _ backoff: inout Backoff) async throws {
@@ -79,30 +108,88 @@ struct Execution: Sendable {
         }
         context.logger.warning(
             "the target of an action cannot be reached", metadata: ["plan": "\(record.id)", "reason": "\(reason)"])
-        try await ContinuousClock().sleep(for: backoff.next(random: .random(in: 0..<1)))
+        try await context.sleep(backoff.next(random: .random(in: 0..<1)))
     }
 
-    private func verify() async throws -> (success: Bool, detail: String) {
+    /// An approver may stop an execution before its next step.
+    private mutating func obeyAborts() async throws {
+        guard machine.state == .running || machine.state == .verifying else { return }
+        guard let person = try await journal.abort() else { return }
+        machine.aborted("\(person) stopped the execution")
+        if machine.state != .running, machine.state != .verifying { try await write("plan.aborted") }
+    }
+
+    // MARK: Verification
+
+    private mutating func verify() async throws {
         let since = machine.finishedSteps ?? context.now()
-        var verification = VerificationMachine(plan.verification, since: since)
-        while true {
+        var conditions = ([plan.verification] + plan.guards).map { VerificationMachine($0, since: since) }
+        var results: [Int: (success: Bool, detail: String)] = [:]
+        var isFirst = true
+        while results.count < conditions.count, results.values.allSatisfy(\.success) {
             try Task.checkCancellation()
-            var sample: SamplePoint?
-            do {
-                sample = try await context.metrics.current(plan.verification.series)
-            } catch {
-                context.logger.warning(
-                    "the metric for verification cannot be read",
-                    metadata: ["plan": "\(record.id)", "reason": "\(error)"])
+            try await obeyAborts()
+            guard machine.state == .verifying else { return }
+            for index in conditions.indices where results[index] == nil {
+                let sample = await sample(index == 0 ? plan.verification : plan.guards[index - 1])
+                results[index] = conditions[index].take(sample, now: context.now())
             }
-            if let result = verification.take(sample, now: context.now()) { return result }
-            try await ContinuousClock().sleep(for: .seconds(plan.verification.intervalSeconds))
+            if isFirst { try await context.probe(.midVerify) }
+            isFirst = false
+            guard results.count < conditions.count, results.values.allSatisfy(\.success) else { break }
+            try await context.sleep(.seconds(plan.verification.intervalSeconds))
         }
+        let failure = results.sorted { $0.key < $1.key }.first { !$0.value.success }?.value
+        if failure == nil, let overtaken = await overtaken() {
+            machine.overtaken(overtaken)
+        } else {
+            let details = results.sorted { $0.key < $1.key }.map(\.value.detail)
+            machine.verified(failure == nil, failure?.detail ?? details.joined(separator: "; "))
+        }
+        try await write("plan.verified")
+    }
+
+    private func sample(_ verification: Verification) async -> SamplePoint? {
+        do {
+            return try await context.metrics.current(verification.series)
+        } catch {
+            context.logger.warning(
+                "a metric for verification cannot be read", metadata: ["plan": "\(record.id)", "reason": "\(error)"])
+            return nil
+        }
+    }
+
+    /// What was done must still stand; `nil` when it does, else why not.
+    private func overtaken() async -> String? {
+        for step in plan.steps where step.action.type.isKubernetes {
+            guard let result = machine.results.first(where: { $0.phase == .step && $0.index == step.index }),
+                let left = machine.left(result.object),
+                left == ObjectState(generation: result.generation, digest: result.digest)
+            else { continue }
+            switch await target(of: step).inspect(request(step, .step)) {
+            case .applied: continue
+            case .untouched: return "step \(step.index + 1) was undone by somebody else"
+            case .unclear(let reason): return "step \(step.index + 1): \(reason)"
+            }
+        }
+        return nil
+    }
+
+    // MARK: Writing
+
+    private var progress: Outcome {
+        Outcome(
+            planID: record.id, planHash: record.hash, incidentID: plan.incidentID, target: plan.target,
+            state: machine.state, detail: machine.detail, steps: machine.results, time: context.now(),
+            runbook: plan.runbook)
     }
 
     private mutating func write(_ action: String) async throws {
         tell(machine.detail)
-        try await journal.write(machine, action: action)
+        let progress = progress
+        if progress.state.isTerminal { try await context.probe(.beforeFinish) }
+        try await claim.write(progress)
+        try await journal.write(progress, action: action)
     }
 
     private func tell(_ message: String) {
@@ -111,9 +198,16 @@ struct Execution: Sendable {
     }
 
     private func request(_ step: Step, _ phase: StepResult.Phase) -> ActionRequest {
-        ActionRequest(
+        // What the step itself left does not count when the step is looked at again.
+        let earlier = machine.results.filter { $0.phase != phase || $0.index < step.index }
+        let left = earlier.last { result in
+            !result.object.isEmpty && result.object == step.action.pin?.object
+                && (result.state == .done || result.state == .adopted)
+        }
+        return ActionRequest(
             planHash: record.hash, planID: record.id, phase: phase, index: step.index, action: step.action,
-            target: plan.target, timeoutSeconds: step.timeoutSeconds)
+            target: plan.target, timeoutSeconds: step.timeoutSeconds, term: context.term,
+            left: left.map { ObjectState(generation: $0.generation, digest: $0.digest) })
     }
 
     private func target(of step: Step) -> any ActionTarget {
@@ -130,6 +224,6 @@ private struct AbsentTarget: ActionTarget {
     private var reason: String { "no target for \(type.rawValue) is configured" }
 
     func prepare(_ request: ActionRequest) async -> Preparation { .refused(reason) }
-    func perform(_ request: ActionRequest) async -> ActionResult { .refused(reason) }
+    func perform(_ request: ActionRequest, brake: @escaping Brake) async -> ActionResult { .refused(reason) }
     func inspect(_ request: ActionRequest) async -> Inspection { .unclear(reason) }
 }

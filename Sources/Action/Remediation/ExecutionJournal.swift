@@ -14,6 +14,7 @@ struct ExecutionJournal: Sendable {
     private let keys: Keys
     private let trace: TraceContext
     private var version: Int64
+    private var holdsTarget = false
 
     init(
         plan: Plan, record: PlanRecord, partition: Partition, lease: LeaseProof, context: ExecutorSession.Context,
@@ -30,48 +31,70 @@ struct ExecutionJournal: Sendable {
         self.version = record.version
     }
 
+    /// Key that names the plan which is being executed on the target.
+    var activeKey: String { keys.activePlan("\(plan.target)", partition) }
+
+    /// The approver who asked for the execution to be stopped; `nil` when nobody did.
+    func abort() async throws -> String? {
+        let fields = try await store.fields(keys.plan(record.hash, partition))
+        guard let current = try? PlanRecord(hash: record.hash, fields: fields) else { return nil }
+        return context.verifier().abort(of: plan, current, now: context.now())
+    }
+
     /// Writes where the execution stands.
     ///
     /// - Parameters:
     ///   - action: name of the audit entry, such as `step.intent`.
     ///   - isStart: also claims the target, which fails while another plan holds it.
     /// - Throws: `FencedError` when the lease is gone, `CommitConflict` when the record changed meanwhile.
-    mutating func write(_ machine: ExecutionMachine, action: String, isStart: Bool = false) async throws {
-        let outcome = Outcome(
-            planID: record.id, planHash: record.hash, incidentID: plan.incidentID, target: plan.target,
-            state: machine.state, detail: machine.detail, steps: machine.results, time: context.now(),
-            runbook: plan.runbook)
+    mutating func write(_ outcome: Outcome, action: String, isStart: Bool = false) async throws {
         let envelope = try Envelope(
             outcome, id: "\(record.hash)-\(version + 1)", source: "sre-executor", time: outcome.time, trace: trace,
             notes: [
-                Field("plan", record.id), Field("state", machine.state.rawValue), Field("detail", machine.detail),
+                Field("plan", record.id), Field("state", outcome.state.rawValue), Field("detail", outcome.detail),
             ])
+        let holder = isStart ? try await store.fields(activeKey)["plan"] : nil
         // Gateway and planner write to the same chain; a lost race for its head is only a reason to read it again.
+        // An abort is written to the record beside us, and moves its version.
         for _ in 0..<20 {
             let link = try await AuditChain(keys: keys, digest: context.digest).next(
                 in: partition, store: store, time: outcome.time, actor: "sre-executor", action: action,
                 subject: record.hash,
-                detail: ["plan": record.id, "state": machine.state.rawValue, "detail": machine.detail], trace: trace)
-            var transaction = try transaction(outcome, envelope, isStart: isStart)
+                detail: ["plan": record.id, "state": outcome.state.rawValue, "detail": outcome.detail], trace: trace)
+            var transaction = try transaction(outcome, envelope)
+            if isStart, holder != Array(record.hash.utf8) {
+                transaction.checks.append(.init(key: activeKey, field: "plan", value: nil))
+                transaction.changes.append(.set(key: activeKey, fields: [Field("plan", record.hash)]))
+            }
             transaction.merge(link.transaction)
             switch try await store.commit(transaction) {
             case .committed, .repeated:
                 version += 1
+                if isStart { holdsTarget = true }
                 return
             case .fenced: throw FencedError.fenced
             case .conflict(let key, _) where key == link.head: continue
-            case .conflict(let key, let field): throw CommitConflict(key: key, field: field)
+            case .conflict(let key, let field):
+                guard key == keys.plan(record.hash, partition), try await movedByAbort() else {
+                    throw CommitConflict(key: key, field: field)
+                }
             }
         }
         throw CommitConflict(key: keys.auditHead(partition), field: "hash")
     }
 
-    /// Key that names the plan which is being executed on the target.
-    var activeKey: String { keys.activePlan("\(plan.target)", partition) }
+    /// Whether only a statement was added since; takes over the record's new version.
+    private mutating func movedByAbort() async throws -> Bool {
+        let fields = try await store.fields(keys.plan(record.hash, partition))
+        guard let current = try? PlanRecord(hash: record.hash, fields: fields), current.state.isExecuting,
+            current.body == record.body, current.version > version
+        else { return false }
+        version = current.version
+        return true
+    }
 
-    private func transaction(_ outcome: Outcome, _ envelope: Envelope, isStart: Bool) throws -> Transaction {
+    private func transaction(_ outcome: Outcome, _ envelope: Envelope) throws -> Transaction {
         let key = keys.plan(record.hash, partition)
-        let active = activeKey
         var transaction = Transaction(
             lease: lease, checks: [.init(key: key, field: "version", text: "\(version)")],
             changes: [
@@ -81,15 +104,11 @@ struct ExecutionJournal: Sendable {
                         Field("state", outcome.state.rawValue), Field("version", "\(version + 1)"),
                         Field("reason", outcome.detail), Field("progress", try outcome.canonicalJSON()),
                     ]),
+                .unrank(key: keys.approvalQueue(partition), member: record.hash),
                 .append(stream: keys.stream(.outcomes, partition), fields: envelope.fields),
             ])
-        if isStart {
-            transaction.checks.append(.init(key: active, field: "plan", value: nil))
-            transaction.changes.append(.set(key: active, fields: [Field("plan", record.hash)]))
-        }
         // A plan that never began does not hold the target.
-        let holdsTarget = record.state.isExecuting || version > record.version
-        if outcome.state.isTerminal, holdsTarget { transaction.changes.append(.remove(key: active)) }
+        if outcome.state.isTerminal, holdsTarget { transaction.changes.append(.remove(key: activeKey)) }
         return transaction
     }
 }

@@ -84,8 +84,8 @@ package struct ExecutionMachine: Sendable {
     /// The step was attempted.
     package mutating func performed(_ result: ActionResult, at time: Timestamp) {
         switch result {
-        case .applied(let detail): conclude(.done, detail, time)
-        case .adopted(let detail): conclude(.adopted, detail, time)
+        case .applied(let change): conclude(.done, change, time)
+        case .adopted(let change): conclude(.adopted, change, time)
         case .refused(let reason):
             conclude(.failed, reason, time)
             fail(reason, stale: false)
@@ -103,7 +103,7 @@ package struct ExecutionMachine: Sendable {
     /// A target that is untouched takes the intent back, so that the step is prepared and carried out again.
     package mutating func resolved(_ inspection: Inspection, at time: Timestamp) {
         switch inspection {
-        case .applied(let detail): conclude(.adopted, detail, time)
+        case .applied(let change): conclude(.adopted, change, time)
         case .untouched:
             if results.last?.state == .intent { results.removeLast() }
             prepared = false
@@ -119,11 +119,44 @@ package struct ExecutionMachine: Sendable {
         results[last].detail = detail
         results[last].finished = time
         self.detail = detail
-        guard result == .done || result == .adopted else { return }
+    }
+
+    private mutating func conclude(_ result: StepResult.State, _ change: AppliedChange, _ time: Timestamp) {
+        conclude(result, change.detail, time)
+        guard let last = results.indices.last, results[last].state == result else { return }
+        results[last].object = change.object
+        results[last].generation = change.state.generation
+        results[last].digest = change.state.digest
+        guard change.isSettled else { return fail(change.detail, stale: false) }
         if state == .running, results.count(where: { $0.phase == .step }) == plan.steps.count { state = .verifying }
         if state == .rollingBack, results.count(where: { $0.phase == .rollback }) == plan.rollback.count {
             state = .rolledBack
         }
+    }
+
+    /// How the last own step on an object left it; `nil` when no step has changed it yet.
+    package func left(_ object: String) -> ObjectState? {
+        results.last { $0.object == object && !object.isEmpty && ($0.state == .done || $0.state == .adopted) }
+            .map { ObjectState(generation: $0.generation, digest: $0.digest) }
+    }
+
+    /// A person stops the execution; what is done already is undone as the plan says.
+    ///
+    /// Without effect while an intent is open: its outcome is found out first.
+    package mutating func aborted(_ reason: String) {
+        guard state == .running || state == .verifying, results.last?.state != .intent else { return }
+        if state == .verifying {
+            detail = reason
+            state = plan.rollback.isEmpty ? .needsHuman : .rollingBack
+        } else {
+            fail(reason, stale: false)
+        }
+    }
+
+    /// What was done no longer stands as it was left: a person has to look.
+    package mutating func overtaken(_ reason: String) {
+        guard state == .verifying else { return }
+        park(reason)
     }
 
     /// Verification ended.

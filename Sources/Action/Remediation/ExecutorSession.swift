@@ -11,34 +11,6 @@ package struct ExecutorSession: PartitionSession {
     /// Streams that are read.
     package static let inputs: [Topic] = [.decisions]
 
-    /// What an executor needs besides the store.
-    package struct Context: Sendable {
-        /// Makes the check against the policy in force.
-        package var verifier: @Sendable () -> Verifier
-        /// Targets of actions.
-        package var targets: [any ActionTarget]
-        /// Reads metrics for verification.
-        package var metrics: any MetricReader
-        /// Hashes audit entries.
-        package var digest: any Digest
-        /// Wall clock.
-        package var now: @Sendable () -> Timestamp
-        /// For progress.
-        package var logger: Logger
-
-        package init(
-            verifier: @escaping @Sendable () -> Verifier, targets: [any ActionTarget], metrics: any MetricReader,
-            digest: any Digest, now: @escaping @Sendable () -> Timestamp, logger: Logger
-        ) {
-            self.verifier = verifier
-            self.targets = targets
-            self.metrics = metrics
-            self.digest = digest
-            self.now = now
-            self.logger = logger
-        }
-    }
-
     private let partition: Partition
     private let lease: LeaseProof
     private let context: Context
@@ -79,59 +51,156 @@ package struct ExecutorSession: PartitionSession {
         }
         guard record.state.isReady || record.state.isExecuting else { return Transaction() }
         do {
-            let verifier = context.verifier()
-            let plan =
-                record.state.isReady
-                ? try verifier.startable(record, now: context.now())
-                : try verifier.resumable(record, now: context.now())
-            let journal = ExecutionJournal(
-                plan: plan, record: record, partition: partition, lease: lease, context: context, store: store,
-                keys: keys, trace: trace)
-            try await Execution(plan: plan, record: record, journal: journal, context: context).run()
+            try await execute(record, trace)
         } catch let refusal as Refusal {
             context.logger.error(
                 "a plan was refused", metadata: ["plan": "\(record.id)", "reason": "\(refusal)"])
-            try await refuse(record, refusal, trace)
+            try await settle(record, Self.state(of: refusal, record), "\(refusal)", "plan.refused", trace)
         }
         return Transaction()
     }
 
-    private func refuse(_ record: PlanRecord, _ refusal: Refusal, _ trace: TraceContext) async throws {
-        let state: PlanState
+    // MARK: From the record to the claim
+
+    private func execute(_ record: PlanRecord, _ trace: TraceContext) async throws {
+        let verifier = context.verifier()
+        // Where to look for the claim is not secret; a false target finds none, or another plan's, and is refused below.
+        let claimed = try await context.claims.read(record.hash, target: try genuine(record, verifier).target)
+        if let claimed, claimed.isFinished {
+            // Whatever the store says: the plan was carried out, once.
+            let progress = claimed.progress
+            return try await settle(
+                record, progress.state, progress.detail, "plan.adopted", trace, progress: progress)
+        }
+        let plan: Plan
+        if claimed != nil {
+            plan = try verifier.resumable(record, now: context.now())
+        } else {
+            guard record.state.isReady else { throw Refusal.unclaimed(record.state.rawValue) }
+            let labels = try await labels(try genuine(record, verifier))
+            plan = try verifier.startable(record, labels: labels, now: try await trustedNow())
+            try await context.guardrails(plan, record, verifier, try await history(plan))
+        }
+        try await context.probe(.afterVerify)
+        try await context.probe(.beforeClaim)
+        var keeper = keeper(plan, record)
+        switch try await keeper.take() {
+        case .fresh, .resumed:
+            try await context.probe(.afterClaim)
+            let journal = ExecutionJournal(
+                plan: plan, record: record, partition: partition, lease: lease, context: context, store: store,
+                keys: keys, trace: trace)
+            let isFresh = keeper.claim.progress.steps.isEmpty && keeper.claim.progress.state == .running
+            try await Execution(
+                plan: plan, record: record, claim: keeper, isFresh: isFresh, journal: journal, context: context
+            ).run()
+        case .finished:
+            let progress = keeper.claim.progress
+            try await settle(record, progress.state, progress.detail, "plan.adopted", trace, progress: progress)
+        case .held(let holder): throw ClaimLost("the claim on \(record.id) is held by \(holder)")
+        }
+    }
+
+    private func genuine(_ record: PlanRecord, _ verifier: Verifier) throws -> Plan { try verifier.genuine(record) }
+
+    /// Labels of the target as they are now, for the floors of the policy.
+    private func labels(_ plan: Plan) async throws -> [String: String] {
+        let types = Set((plan.steps + plan.rollback).map(\.action.type))
+        var labels: [String: String] = [:]
+        for target in context.targets where !target.types.isDisjoint(with: types) {
+            labels.merge(try await target.labels(of: plan.target)) { $1 }
+        }
+        return labels
+    }
+
+    private func keeper(_ plan: Plan, _ record: PlanRecord) -> ClaimKeeper {
+        let now = context.now()
+        let progress = Outcome(
+            planID: record.id, planHash: record.hash, incidentID: plan.incidentID, target: plan.target,
+            state: .running, detail: "claimed", steps: [], time: now, runbook: plan.runbook)
+        return ClaimKeeper(
+            store: context.claims, holder: context.holder, term: context.term,
+            claim: Claim(
+                planHash: record.hash, holder: context.holder, term: context.term, expires: plan.expires,
+                claimed: now, progress: progress))
+    }
+
+    private func trustedNow() async throws -> Timestamp {
+        do {
+            return try await context.clocks.now()
+        } catch let disagreement as ClockPanel.Disagreement {
+            throw Refusal.clocks("\(disagreement)")
+        }
+    }
+
+    /// Other claims of the last hour in the namespace, for budgets.
+    private func history(_ plan: Plan) async throws -> [Claim] {
+        try await context.claims.recent(plan.target, since: context.now().advanced(bySeconds: -3_600))
+    }
+
+    // MARK: Plans that are not carried out
+
+    private static func state(of refusal: Refusal, _ record: PlanRecord) -> PlanState {
         switch refusal {
         // Something may have been done already: a person has to look.
-        case _ where record.state.isExecuting: state = .needsHuman
-        case .expired: state = .expired
-        case .rejected: state = .rejected
-        case .quorum, .outsideWindow, .otherPolicy: state = .stale
-        default: state = .failed
+        case _ where record.state.isExecuting: .needsHuman
+        case .clocks, .unclaimed: .needsHuman
+        case .expired: .expired
+        case .rejected: .rejected
+        case .revoked: .revoked
+        case .quorum, .outsideWindow, .otherPolicy: .stale
+        default: .failed
         }
+    }
+
+    /// The end of a plan as an entry for those who learn from it and those who call people.
+    private func outcome(
+        _ record: PlanRecord, _ state: PlanState, _ reason: String, _ progress: Outcome?, _ trace: TraceContext
+    ) throws -> [Transaction.Change] {
+        guard let plan = try? record.plan() else { return [] }
+        let outcome = Outcome(
+            planID: record.id, planHash: record.hash, incidentID: plan.incidentID, target: plan.target, state: state,
+            detail: reason, steps: progress?.steps ?? [], time: context.now(), runbook: plan.runbook)
+        let envelope = try Envelope(
+            outcome, id: "\(record.hash)-\(record.version + 1)", source: "sre-executor", time: outcome.time,
+            trace: trace, notes: [Field("plan", record.id), Field("state", state.rawValue), Field("detail", reason)])
+        return [.append(stream: keys.stream(.outcomes, partition), fields: envelope.fields)]
+    }
+
+    private func settle(
+        _ record: PlanRecord, _ state: PlanState, _ reason: String, _ action: String, _ trace: TraceContext,
+        progress: Outcome? = nil
+    ) async throws {
         let key = keys.plan(record.hash, partition)
-        let link = try await AuditChain(keys: keys, digest: context.digest).next(
-            in: partition, store: store, time: context.now(), actor: "sre-executor", action: "plan.refused",
-            subject: record.hash, detail: ["plan": record.id, "state": state.rawValue, "reason": "\(refusal)"],
-            trace: trace)
-        var transaction = Transaction(
-            lease: lease, checks: [.init(key: key, field: "version", text: "\(record.version)")],
-            changes: [
-                .set(
-                    key: key,
-                    fields: [
-                        Field("state", state.rawValue), Field("version", "\(record.version + 1)"),
-                        Field("reason", "\(refusal)"),
-                    ]),
-                .unrank(key: keys.approvalQueue(partition), member: record.hash),
-            ])
-        if let target = try? record.plan().target {
-            let active = keys.activePlan("\(target)", partition)
-            let holder = try await store.fields(active)["plan"]
-            if holder == Array(record.hash.utf8) { transaction.changes.append(.remove(key: active)) }
+        let target = try? record.plan().target
+        let activeKey = target.map { keys.activePlan("\($0)", partition) }
+        for _ in 0..<20 {
+            let link = try await AuditChain(keys: keys, digest: context.digest).next(
+                in: partition, store: store, time: context.now(), actor: "sre-executor", action: action,
+                subject: record.hash, detail: ["plan": record.id, "state": state.rawValue, "reason": reason],
+                trace: trace)
+            var fields = [
+                Field("state", state.rawValue), Field("version", "\(record.version + 1)"), Field("reason", reason),
+            ]
+            if let progress { fields.append(Field("progress", try progress.canonicalJSON())) }
+            let outcome = try outcome(record, state, reason, progress, trace)
+            var transaction = Transaction(
+                lease: lease, checks: [.init(key: key, field: "version", text: "\(record.version)")],
+                changes: [
+                    .set(key: key, fields: fields),
+                    .unrank(key: keys.approvalQueue(partition), member: record.hash),
+                ] + outcome)
+            if let activeKey, try await store.fields(activeKey)["plan"] == Array(record.hash.utf8) {
+                transaction.changes.append(.remove(key: activeKey))
+            }
+            transaction.merge(link.transaction)
+            switch try await store.commit(transaction) {
+            case .committed, .repeated: return
+            case .fenced: throw FencedError.fenced
+            case .conflict(let key, _) where key == link.head: continue
+            case .conflict(let key, let field): throw CommitConflict(key: key, field: field)
+            }
         }
-        transaction.merge(link.transaction)
-        switch try await store.commit(transaction) {
-        case .committed, .repeated: return
-        case .fenced: throw FencedError.fenced
-        case .conflict(let key, let field): throw CommitConflict(key: key, field: field)
-        }
+        throw CommitConflict(key: keys.auditHead(partition), field: "hash")
     }
 }

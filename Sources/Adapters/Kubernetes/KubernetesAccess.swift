@@ -9,16 +9,29 @@ package struct KubernetesAccess: Sendable {
     package var authority: Data?
     /// Bearer token.
     package var token: String?
-    /// File with a token that is replaced from time to time; read again when the server answers 401.
+    /// File with a token that is replaced from time to time; read again when the server answers 401 (not recognised).
     package var tokenFile: String?
     /// PEM of the client's certificate and key.
     package var clientCertificate: (certificate: Data, key: Data)?
+    /// Program that gives tokens.
+    package var plugin: CredentialPlugin?
 
     package init(server: String, authority: Data? = nil, token: String? = nil, tokenFile: String? = nil) {
         self.server = server
         self.authority = authority
         self.token = token
         self.tokenFile = tokenFile
+    }
+
+    /// The file that is configured, else `$KUBECONFIG`, else the pod's service account, else `~/.kube/config`.
+    ///
+    /// - Throws: `KubernetesError` naming what is missing.
+    package static func configured(
+        file: String?, context: String?, environment: [String: String]
+    ) throws(KubernetesError) -> KubernetesAccess {
+        if let file = file ?? environment["KUBECONFIG"] { return try .kubeconfig(file, context: context) }
+        if let access = KubernetesAccess.inCluster(environment: environment) { return access }
+        return try .kubeconfig(NSHomeDirectory() + "/.kube/config", context: context)
     }
 
     /// The service account of the pod that this process runs in; `nil` outside a cluster.
@@ -71,6 +84,13 @@ package struct KubernetesAccess: Sendable {
         {
             access.clientCertificate = (certificate, key)
         }
+        if let exec = user?.exec {
+            let variables = (exec.env ?? []).map { ($0.name, $0.value) }
+            access.plugin = CredentialPlugin(
+                command: exec.command.contains("/") && !exec.command.hasPrefix("/")
+                    ? "\(folder)/\(exec.command)" : exec.command,
+                arguments: exec.args ?? [], environment: Dictionary(variables) { $1 }, apiVersion: exec.apiVersion)
+        }
         return access
     }
 
@@ -99,7 +119,20 @@ package struct KubernetesAccess: Sendable {
             }
         }
 
+        struct Exec: Decodable {
+            struct Variable: Decodable {
+                var name: String
+                var value: String
+            }
+
+            var apiVersion: String
+            var command: String
+            var args: [String]?
+            var env: [Variable]?
+        }
+
         struct User: Decodable {
+            var exec: Exec?
             var token: String?
             var tokenFile: String?
             var certificate: String?
@@ -108,7 +141,7 @@ package struct KubernetesAccess: Sendable {
             var keyData: String?
 
             enum CodingKeys: String, CodingKey {
-                case token, tokenFile
+                case exec, token, tokenFile
                 case certificate = "client-certificate"
                 case certificateData = "client-certificate-data"
                 case key = "client-key"
@@ -125,34 +158,5 @@ package struct KubernetesAccess: Sendable {
             case contexts, clusters, users
             case currentContext = "current-context"
         }
-    }
-}
-
-/// Why the API server did not do what was asked.
-package struct KubernetesError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// What callers branch on.
-    package enum Kind: Sendable, Equatable {
-        /// Certainly not done, and never will be (400, 403, 422, bad configuration).
-        case refused
-        /// The object is not there (404).
-        case notFound
-        /// The object changed meanwhile (409); not done.
-        case conflict
-        /// Not done, ask again later (429).
-        case busy(retryAfter: Duration)
-        /// Not recognised (401); not done.
-        case unauthorized
-        /// Nobody answered, or with 5xx: it may or may not have been done.
-        case unknown
-    }
-
-    /// What callers branch on.
-    package var kind: Kind
-    /// The server's reason, or what went wrong on the way.
-    package var description: String
-
-    init(_ kind: Kind, _ description: String) {
-        self.kind = kind
-        self.description = description
     }
 }

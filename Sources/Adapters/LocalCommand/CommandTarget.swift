@@ -21,16 +21,18 @@ package struct CommandTarget: ActionTarget {
         }
     }
 
-    package func perform(_ request: ActionRequest) async -> ActionResult {
+    package func perform(_ request: ActionRequest, brake: @escaping Brake) async -> ActionResult {
         let argv: [String]
         do {
             argv = try resolve(request).argv
         } catch {
             return .refused(error.reason)
         }
+        if let reason = await brake() { return .refused(reason) }
         switch await run(argv, request) {
         case .notStarted(let reason): return .refused("\(argv[0]) could not be started: \(reason)")
-        case .exited(let code, let text) where code == 0: return .applied(text.isEmpty ? "\(argv[0]) succeeded" : text)
+        case .exited(let code, let text) where code == 0:
+            return .applied(AppliedChange(text.isEmpty ? "\(argv[0]) succeeded" : text))
         case .exited(let code, let text):
             return await settle(request, "\(argv[0]) ended with \(code)\(text.isEmpty ? "" : ": \(text)")")
         case .unanswered(let reason): return await settle(request, "\(argv[0]): \(reason)")
@@ -43,7 +45,8 @@ package struct CommandTarget: ActionTarget {
                 return .unclear("the command '\(request.action.parameters["command"] ?? "")' has no probe")
             }
             switch await run(probe, request) {
-            case .exited(0, let text): return .applied(text.isEmpty ? "the probe found it carried out" : text)
+            case .exited(0, let text):
+                return .applied(AppliedChange(text.isEmpty ? "the probe found it carried out" : text))
             case .exited(1, _): return .untouched
             case .exited(let code, let text): return .unclear("the probe ended with \(code): \(text)")
             case .notStarted(let reason), .unanswered(let reason): return .unclear("the probe failed: \(reason)")
@@ -56,7 +59,7 @@ package struct CommandTarget: ActionTarget {
     /// A failed command may have had its effect; only the probe can tell.
     private func settle(_ request: ActionRequest, _ reason: String) async -> ActionResult {
         switch await inspect(request) {
-        case .applied(let detail): .adopted("\(reason), but \(detail)")
+        case .applied(let change): .adopted(AppliedChange("\(reason), but \(change.detail)"))
         case .untouched: .refused(reason)
         case .unclear(let why): .unknown("\(reason); \(why)")
         }

@@ -1,4 +1,5 @@
 import Bus
+import Model
 import RedisClient
 
 extension RedisBus {
@@ -8,6 +9,13 @@ extension RedisBus {
         guard let token = fields["token"].flatMap({ Int64($0) }), let beat = fields["beat"].flatMap({ Int64($0) })
         else { throw BusError(.corrupt, "\(key) is not a lease record") }
         return LeaseRecord(owner: owner, token: token, beat: beat)
+    }
+
+    /// Wall clock of the server.
+    package func serverTime() async throws(BusError) -> Timestamp {
+        let parts = (try await query("TIME", []).array ?? []).compactMap { $0.string.flatMap { Int64($0) } }
+        guard parts.count == 2 else { throw BusError(.corrupt, "TIME: unexpected reply") }
+        return Timestamp(milliseconds: parts[0] * 1_000 + parts[1] / 1_000)
     }
 
     package func fields(_ key: String) async throws(BusError) -> [String: [UInt8]] {

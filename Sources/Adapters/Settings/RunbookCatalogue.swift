@@ -59,6 +59,13 @@ package enum RunbookCatalogue {
             for name in needed where parameters[name] == nil {
                 throw step.error("the parameter '\(name)' of \(type.rawValue) is missing")
             }
+            if let known = type.knownParameters,
+                let extra = parameters.keys.sorted().first(where: { !known.contains($0) })
+            {
+                throw step.error(
+                    "\(type.rawValue) has no parameter '\(extra)'",
+                    valid: known.isEmpty ? "no parameters" : known.sorted().joined(separator: ", "))
+            }
             for (_, text) in parameters { try checkPlaceholders(text, step) }
             steps.append(
                 Runbook.StepTemplate(
@@ -104,8 +111,25 @@ extension ActionType {
         switch self {
         case .scale: ["replicas"]
         case .rollbackRevision: ["revision"]
+        case .rollbackConfig: ["name", "source"]
+        case .shiftTraffic: ["route", "name"]
         case .runCommand: ["command"]
-        case .rolloutRestart, .manual: []
+        case .restartPod, .rolloutRestart, .cordon, .uncordon, .drain, .manual: []
+        }
+    }
+
+    /// Parameters that a step of this type may have; `nil`: any, as its target declares them.
+    var knownParameters: Set<String>? {
+        switch self {
+        case .restartPod: ["pod"]
+        case .rolloutRestart: []
+        case .scale: ["replicas", "autoscaler"]
+        case .rollbackRevision: ["revision"]
+        case .rollbackConfig: ["kind", "name", "source"]
+        case .shiftTraffic: ["route", "name", "weights", "selector"]
+        case .cordon, .uncordon, .drain: ["node"]
+        case .runCommand: nil
+        case .manual: []
         }
     }
 }

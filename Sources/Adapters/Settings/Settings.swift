@@ -69,6 +69,8 @@ package struct Settings: Sendable {
         package var autoRemediationEnabled: Bool
         /// Plans with this risk or more are never started by the agent; at most 0.8.
         package var approvalThreshold: Double
+        /// Plans are recorded only.
+        package var isShadow: Bool
     }
 
     /// HTTP API.
@@ -84,6 +86,8 @@ package struct Settings: Sendable {
         package var isEnabled: Bool
         package var kubeconfig: String?
         package var context: String?
+        /// Namespace of the agent, where leases and claims are kept.
+        package var namespace: String
     }
 
     /// Folder of the configuration file; relative paths start here.
@@ -146,10 +150,10 @@ package struct Settings: Sendable {
         "baseline": ["learning_days", "minimum_days", "relearn_hours", "utc_offset_seconds"],
         "anomaly_detection": ["threshold", "open_after", "close_after"],
         "prediction": ["horizon_hours"],
-        "risk": ["auto_remediation_enabled", "approval_threshold"],
+        "risk": ["auto_remediation_enabled", "approval_threshold", "mode"],
         "logging": ["level"],
         "gateway": ["host", "port", "tokens_file", "delegate_key_file"],
-        "kubernetes": ["enabled", "kubeconfig", "context"],
+        "kubernetes": ["enabled", "kubeconfig", "context", "namespace"],
         "planner": ["key_file"],
     ]
 
@@ -207,16 +211,22 @@ package struct Settings: Sendable {
             closeAfter: try scalars.int("anomaly_detection.close_after", in: 1...1_000, default: 5),
             horizonHours: try scalars.double("prediction.horizon_hours", in: 0.5...48, default: 6),
             utcOffsetSeconds: try scalars.int("baseline.utc_offset_seconds", in: -50_400...50_400, default: 0))
+        let mode = scalars.string("risk.mode", default: "live")
+        guard ["live", "shadow"].contains(mode) else {
+            throw scalars.error("risk.mode", "'\(mode)' is not valid", valid: "live or shadow")
+        }
         risk = Risk(
             autoRemediationEnabled: try scalars.bool("risk.auto_remediation_enabled", default: false),
-            approvalThreshold: try scalars.double("risk.approval_threshold", in: 0...0.8, default: 0.8))
+            approvalThreshold: try scalars.double("risk.approval_threshold", in: 0...0.8, default: 0.8),
+            isShadow: mode == "shadow")
         gateway = Gateway(
             host: scalars.string("gateway.host", default: "127.0.0.1"),
             port: try scalars.int("gateway.port", in: 0...65_535, default: 8_000),
             tokensFile: path("gateway.tokens_file"), delegateKeyFile: path("gateway.delegate_key_file"))
         kubernetes = Kubernetes(
             isEnabled: try scalars.bool("kubernetes.enabled", default: false),
-            kubeconfig: path("kubernetes.kubeconfig"), context: scalars.string("kubernetes.context"))
+            kubeconfig: path("kubernetes.kubeconfig"), context: scalars.string("kubernetes.context"),
+            namespace: scalars.string("kubernetes.namespace", default: "sre-agent"))
         let level = scalars.string("logging.level", default: "INFO").lowercased()
         guard let known = Logger.Level(rawValue: level) else {
             throw scalars.error(

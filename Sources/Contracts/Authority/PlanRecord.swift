@@ -8,6 +8,8 @@ import WireFormat
 package struct PlanRecord: Sendable, Equatable {
     /// Name of the field that holds an approver's statement begins with this.
     package static let statementPrefix = "statement:"
+    /// Name of the field that holds a person's revocation or abort begins with this.
+    package static let withdrawalPrefix = "withdrawal:"
 
     /// Id of the plan.
     package var id: String
@@ -23,6 +25,8 @@ package struct PlanRecord: Sendable, Equatable {
     package var plannerSignature: [UInt8]
     /// Stored statements by approver.
     package var statements: [String: [UInt8]]
+    /// Stored revocations and aborts by person.
+    package var withdrawals: [String: [UInt8]]
     /// Results of steps so far.
     package var progress: Outcome?
     /// Why the plan is in its state.
@@ -50,10 +54,14 @@ package struct PlanRecord: Sendable, Equatable {
         self.version = number
         self.body = Array(try text("body").utf8)
         self.plannerSignature = fields["planner-signature"] ?? []
-        self.statements = fields.reduce(into: [:]) { statements, field in
-            guard field.key.hasPrefix(Self.statementPrefix) else { return }
-            statements[String(field.key.dropFirst(Self.statementPrefix.count))] = field.value
+        func byPerson(_ prefix: String) -> [String: [UInt8]] {
+            fields.reduce(into: [:]) { statements, field in
+                guard field.key.hasPrefix(prefix) else { return }
+                statements[String(field.key.dropFirst(prefix.count))] = field.value
+            }
         }
+        self.statements = byPerson(Self.statementPrefix)
+        self.withdrawals = byPerson(Self.withdrawalPrefix)
         self.progress = try fields["progress"].map { bytes throws(WireError) in try Outcome(json: bytes) }
         self.reason = fields["reason"].map { String(decoding: $0, as: UTF8.self) } ?? ""
     }

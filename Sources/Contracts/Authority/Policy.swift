@@ -24,6 +24,8 @@ package struct Policy: Sendable, Equatable {
     package var namespaces: Set<String>
     /// Namespaces in which it never acts, whatever else is said.
     package var deniedNamespaces: Set<String>
+    /// Workloads that it never acts on, whatever else is said.
+    package var deniedTargets: [TargetPattern]
     /// Actions that may be part of an executed plan.
     package var actions: Set<ActionType>
     /// Actions that may run without approval when the risk band is AUTO and auto-remediation is on.
@@ -34,54 +36,102 @@ package struct Policy: Sendable, Equatable {
     package var delegates: [[UInt8]]
     /// Keys of planners, 32 bytes each.
     package var planners: [[UInt8]]
-    /// People needed for a plan in the band SEMI_AUTO; at least 1.
+    /// Keys that count no more, whoever they belonged to, 32 bytes each.
+    package var revokedKeys: [[UInt8]]
+    /// People needed for a plan in the bands AUTO and SEMI_AUTO; at least 1.
     package var quorum: Int
-    /// People needed for a plan that cannot be undone, or acts on a namespace in ``criticalNamespaces``.
+    /// People needed for a plan that acts on a namespace in ``criticalNamespaces``.
     package var criticalQuorum: Int
+    /// People needed for a plan with an action of this type.
+    package var actionQuorum: [ActionType: Int]
     /// Namespaces whose plans need ``criticalQuorum`` people.
     package var criticalNamespaces: Set<String>
+    /// Whether a plan in the band MANUAL may be started when ``manualQuorum`` people sign with their own keys.
+    package var isManualAssisted: Bool
+    /// People needed for an assisted plan in the band MANUAL; at least 2.
+    package var manualQuorum: Int
     /// Lowest risk score by action; 0 where none is given.
     package var floors: [ActionType: Double]
+    /// Lowest risk scores by workload and action.
+    package var targetFloors: [TargetFloor]
+    /// Weights of the risk factors by name; they add up to 1.
+    package var riskWeights: [String: Double]
+    /// Times in which nothing is started.
+    package var freezeWindows: [TimeWindow]
+    /// Times in which people are at hand; empty: always.
+    package var staffedHours: [TimeWindow]
+    /// How often, and how much at once.
+    package var budgets: Budgets
+    /// What autonomy must have been earned by.
+    package var autonomy: Autonomy
     /// Seconds from proposal to expiry, 60...86,400.
     package var planLifetimeSeconds: Int
-    /// Executions of one target within an hour before the agent stops acting on it.
-    package var executionsPerTargetAndHour: Int
 
     /// Plans with this risk or more are never started by the agent; at most 0.8, where the band MANUAL begins.
     package var manualFrom: Double = 0.8
 
     package init(
         hash: String, namespaces: Set<String> = [], deniedNamespaces: Set<String> = ["kube-system"],
-        actions: Set<ActionType> = [], autoActions: Set<ActionType> = [], approvers: [Approver] = [],
-        delegates: [[UInt8]] = [], planners: [[UInt8]] = [], quorum: Int = 1, criticalQuorum: Int = 2,
-        criticalNamespaces: Set<String> = [], floors: [ActionType: Double] = [:], planLifetimeSeconds: Int = 900,
-        executionsPerTargetAndHour: Int = 3
+        deniedTargets: [TargetPattern] = [], actions: Set<ActionType> = [], autoActions: Set<ActionType> = [],
+        approvers: [Approver] = [], delegates: [[UInt8]] = [], planners: [[UInt8]] = [], revokedKeys: [[UInt8]] = [],
+        quorum: Int = 1, criticalQuorum: Int = 2, actionQuorum: [ActionType: Int] = [:],
+        criticalNamespaces: Set<String> = [], isManualAssisted: Bool = false, manualQuorum: Int = 2,
+        floors: [ActionType: Double] = [:], targetFloors: [TargetFloor] = [],
+        riskWeights: [String: Double] = Policy.defaultRiskWeights, freezeWindows: [TimeWindow] = [],
+        staffedHours: [TimeWindow] = [], budgets: Budgets = Budgets(), autonomy: Autonomy = Autonomy(),
+        planLifetimeSeconds: Int = 900
     ) {
         self.hash = hash
         self.namespaces = namespaces
         self.deniedNamespaces = deniedNamespaces
+        self.deniedTargets = deniedTargets
         self.actions = actions
         self.autoActions = autoActions
         self.approvers = approvers
         self.delegates = delegates
         self.planners = planners
+        self.revokedKeys = revokedKeys
         self.quorum = max(1, quorum)
         self.criticalQuorum = max(1, criticalQuorum)
+        self.actionQuorum = actionQuorum
         self.criticalNamespaces = criticalNamespaces
+        self.isManualAssisted = isManualAssisted
+        self.manualQuorum = max(2, manualQuorum)
         self.floors = floors
+        self.targetFloors = targetFloors
+        self.riskWeights = riskWeights
+        self.freezeWindows = freezeWindows
+        self.staffedHours = staffedHours
+        self.budgets = budgets
+        self.autonomy = autonomy
         self.planLifetimeSeconds = min(86_400, max(60, planLifetimeSeconds))
-        self.executionsPerTargetAndHour = executionsPerTargetAndHour
     }
 
-    /// Lowest risk score that the actions allow; 1 for a manual step.
-    package func floor(of steps: [Step]) -> Double {
-        steps.map { $0.action.type == .manual ? 1 : floors[$0.action.type] ?? 0 }.max() ?? 0
+    /// Weights of the risk factors where the policy gives none.
+    package static let defaultRiskWeights: [String: Double] = [
+        "criticality": 0.15, "blast-radius": 0.2, "irreversibility": 0.15, "uncertainty": 0.2, "recent-changes": 0.1,
+        "timing": 0.05, "track-record": 0.15,
+    ]
+
+    // MARK: Questions
+
+    /// Lowest risk score that actions and target allow; 1 for a manual step.
+    ///
+    /// - Parameter labels: of the target object; a floor that asks for labels applies when they are not known.
+    package func floor(of steps: [Step], on target: Entity, labels: [String: String]? = nil) -> Double {
+        let types = Set(steps.map(\.action.type))
+        let byAction = types.map { $0 == .manual ? 1 : floors[$0] ?? 0 }
+        let byTarget = targetFloors.filter { $0.applies(to: target, labels: labels, actions: types) }.map(\.floor)
+        return (byAction + byTarget).max() ?? 0
     }
 
     /// Why the agent may not carry out these steps on this target; `nil` when it may.
     package func objection(to steps: [Step], on target: Entity) -> String? {
         if deniedNamespaces.contains(target.namespace) {
             return "the namespace \(target.namespace) is on the deny list of the policy"
+        }
+        if let pattern = deniedTargets.first(where: { $0.matches(target) }) {
+            return "the workload is on the deny list of the policy (\(pattern))"
         }
         if !namespaces.contains(target.namespace) {
             return "the namespace \(target.namespace) is not opted in by the policy"
@@ -92,13 +142,66 @@ package struct Policy: Sendable, Equatable {
         return nil
     }
 
-    /// People needed for a plan in the bands AUTO and SEMI_AUTO.
-    package func quorum(for target: Entity) -> Int {
-        criticalNamespaces.contains(target.namespace) ? criticalQuorum : quorum
+    /// People needed for a plan, and why so many.
+    package func quorum(for target: Entity, steps: [Step], band: RiskBand) -> (people: Int, reasons: [String]) {
+        var needs = [(quorum, "the policy's quorum is \(quorum)")]
+        if criticalNamespaces.contains(target.namespace) {
+            needs.append((criticalQuorum, "\(target.namespace) is critical: \(criticalQuorum)"))
+        }
+        for type in Set(steps.map(\.action.type)).sorted(by: { $0.rawValue < $1.rawValue }) {
+            if let number = actionQuorum[type] { needs.append((number, "\(type.rawValue): \(number)")) }
+        }
+        if band == .manual { needs.append((manualQuorum, "the risk is MANUAL: \(manualQuorum) with their own keys")) }
+        return (needs.map(\.0).max() ?? 1, needs.map(\.1))
     }
 
     /// Whether a plan may run without approval.
     package func allowsAuto(_ steps: [Step], band: RiskBand, autoRemediationEnabled: Bool) -> Bool {
         autoRemediationEnabled && band == .auto && steps.allSatisfy { autoActions.contains($0.action.type) }
+    }
+
+    /// The window in which nothing is started now; `nil` when there is none.
+    package func freeze(at time: Timestamp) -> TimeWindow? { freezeWindows.first { $0.contains(time) } }
+
+    /// Whether people are at hand.
+    package func isStaffed(at time: Timestamp) -> Bool {
+        staffedHours.isEmpty || staffedHours.contains { $0.contains(time) }
+    }
+}
+
+/// How often the agent may act, and on how much at once.
+package struct Budgets: Sendable, Equatable {
+    /// Executions of one target within an hour before the agent stops acting on it.
+    package var perTargetAndHour: Int
+    /// Executions within one namespace and hour.
+    package var perNamespaceAndHour: Int
+    /// Executions at the same time within one namespace.
+    package var concurrent: Int
+    /// Share of a workload's replicas that may be touched at once, in (0,1]; one is always allowed.
+    package var replicaShare: Double
+
+    package init(
+        perTargetAndHour: Int = 3, perNamespaceAndHour: Int = 10, concurrent: Int = 3, replicaShare: Double = 0.34
+    ) {
+        self.perTargetAndHour = perTargetAndHour
+        self.perNamespaceAndHour = perNamespaceAndHour
+        self.concurrent = concurrent
+        self.replicaShare = replicaShare
+    }
+
+    /// Replicas of so many that may be touched at once.
+    package func replicas(of total: Int) -> Int { max(1, Int((Double(max(0, total)) * replicaShare).rounded(.down))) }
+}
+
+/// What makes the agent trust itself with an action on a class of workloads.
+package struct Autonomy: Sendable, Equatable {
+    /// Verified executions in a row since the last failure; 0: need not be earned.
+    package var executions: Int
+    /// Lower bound of the success probability (Wilson, 95 %) since the last failure, in [0,1].
+    package var lowerBound: Double
+
+    package init(executions: Int = 0, lowerBound: Double = 0) {
+        self.executions = executions
+        self.lowerBound = lowerBound
     }
 }

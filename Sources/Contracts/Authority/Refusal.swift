@@ -26,6 +26,8 @@ package enum Refusal: Error, Sendable, Equatable {
     case delegateNotAllowed(String)
     /// Somebody rejected the plan.
     case rejected(by: String)
+    /// An approver took the approval back.
+    case revoked(by: String)
     /// Not enough people approved.
     case quorum(have: Int, need: Int)
     /// The policy forbids it.
@@ -34,6 +36,12 @@ package enum Refusal: Error, Sendable, Equatable {
     case understated(String)
     /// The plan is not in a state in which it may be started.
     case notReady(String)
+    /// The store says that the plan was begun, but nobody claimed it.
+    case unclaimed(String)
+    /// Clocks differ so much that no deadline can be judged.
+    case clocks(String)
+    /// A budget of the policy is used up.
+    case overBudget(String)
 }
 
 extension Refusal: CustomStringConvertible {
@@ -54,10 +62,14 @@ extension Refusal: CustomStringConvertible {
         case .delegateNotAllowed(let approver):
             "\(approver)'s approval came through the gateway, but this plan needs a person's own key"
         case .rejected(let approver): "\(approver) rejected the plan"
+        case .revoked(let approver): "\(approver) took the approval back"
         case .quorum(let have, let need): "\(have) of \(need) needed approvals"
         case .forbidden(let reason): reason
         case .understated(let what): "the plan understates its \(what)"
         case .notReady(let state): "the plan is \(state)"
+        case .unclaimed(let state): "the store says that the plan is \(state), but nobody has claimed it"
+        case .clocks(let reason): reason
+        case .overBudget(let reason): reason
         }
     }
 }

@@ -8,6 +8,8 @@ package struct Verifier: Sendable {
     package static let approverRole = "approver"
     /// Role of a statement that a gateway makes for a person it has authenticated.
     package static let delegateRole = "delegate"
+    /// Role under which one person may stand for the whole quorum in an emergency, with a review afterwards.
+    package static let breakGlassRole = "break-glass"
 
     private let policy: Policy
     private let cluster: String
@@ -46,16 +48,18 @@ package struct Verifier: Sendable {
         guard statement.cluster == cluster else { throw .otherSubject("cluster (\(statement.cluster))") }
         guard statement.planHash == hash else { throw .otherSubject("plan") }
         guard statement.policyHash == policy.hash else { throw .otherPolicy }
+        let needed = statement.role == Self.breakGlassRole ? Self.breakGlassRole : Self.approverRole
         guard let person = policy.approvers.first(where: { $0.name == statement.approver }),
-            person.roles.contains(Self.approverRole)
-        else { throw .notAnApprover(statement.approver, role: Self.approverRole) }
+            person.roles.contains(needed)
+        else { throw .notAnApprover(statement.approver, role: needed) }
         let keys: [[UInt8]]
         switch statement.role {
-        case Self.approverRole: keys = person.keys
+        case Self.approverRole, Self.breakGlassRole: keys = person.keys
         case Self.delegateRole: keys = policy.delegates
         default: throw .notAnApprover(statement.approver, role: statement.role)
         }
-        guard let key = keys.first(where: { Self.keyID($0, digest: digest) == statement.keyID }) else {
+        let valid = keys.filter { !policy.revokedKeys.contains($0) }
+        guard let key = valid.first(where: { Self.keyID($0, digest: digest) == statement.keyID }) else {
             throw .unknownKey(approver: statement.approver, keyID: statement.keyID)
         }
         guard signatures.verify(stored.signature, over: bytes, publicKey: key) else {
@@ -67,8 +71,12 @@ package struct Verifier: Sendable {
         if statement.verdict == .approve {
             guard now < plan.expires else { throw .expired }
             guard statement.approver != plan.requester else { throw .ownRequest(statement.approver) }
-            if statement.role == Self.delegateRole, requiredQuorum(of: plan) > 1 {
+            let band = band(of: plan, labels: [:])
+            if statement.role == Self.delegateRole, band == .manual || requiredQuorum(of: plan, band) > 1 {
                 throw .delegateNotAllowed(statement.approver)
+            }
+            if statement.role == Self.breakGlassRole, band == .manual {
+                throw .forbidden("a plan with the risk MANUAL cannot be approved by one person")
             }
         }
         return statement
@@ -98,10 +106,17 @@ package struct Verifier: Sendable {
     }
 
     /// Checks everything that must hold for a plan to be started now.
-    package func startable(_ record: PlanRecord, now: Timestamp) throws(Refusal) -> Plan {
+    ///
+    /// - Parameter labels: of the target object as it is now; `nil` when they are not known.
+    package func startable(
+        _ record: PlanRecord, labels: [String: String]? = [:], now: Timestamp
+    ) throws(Refusal) -> Plan {
         guard record.state.isReady else { throw .notReady(record.state.rawValue) }
         let plan = try genuine(record)
-        try authorised(plan, record, now: now)
+        if let window = policy.freeze(at: now), !isBreakGlass(plan, record, now: now) {
+            throw .forbidden("nothing is started in the window '\(window.name)' of the policy")
+        }
+        try authorised(plan, record, labels: labels, now: now)
         return plan
     }
 
@@ -110,29 +125,82 @@ package struct Verifier: Sendable {
     /// The state of a record proves nothing: approvals are checked as at the start. Time is judged at the latest at the
     /// plan's expiry, because an execution that began in time may end after it, but not later than its steps may take.
     package func resumable(_ record: PlanRecord, now: Timestamp) throws(Refusal) -> Plan {
-        guard record.state.isExecuting else { throw .notReady(record.state.rawValue) }
+        guard record.state.isExecuting || record.state.isReady else { throw .notReady(record.state.rawValue) }
         let plan = try genuine(record)
         let seconds = (plan.steps + plan.rollback).reduce(plan.verification.timeoutSeconds) { $0 + $1.timeoutSeconds }
         guard now < plan.expires.advanced(bySeconds: Double(seconds)) else { throw .expired }
-        try authorised(plan, record, now: min(now, Timestamp(milliseconds: plan.expires.rawValue - 1)))
+        let time = min(now, Timestamp(milliseconds: plan.expires.rawValue - 1))
+        try authorised(plan, record, labels: [:], now: time)
         return plan
     }
 
-    private func authorised(_ plan: Plan, _ record: PlanRecord, now: Timestamp) throws(Refusal) {
-        try permitted(plan, now: now)
+    /// The person whose valid abort is in the record; `nil` when there is none.
+    package func abort(of plan: Plan, _ record: PlanRecord, now: Timestamp) -> String? {
+        withdrawal(.abort, of: plan, record, now: now)
+    }
+
+    private func withdrawal(_ verdict: Verdict, of plan: Plan, _ record: PlanRecord, now: Timestamp) -> String? {
+        for (person, bytes) in record.withdrawals.sorted(by: { $0.key < $1.key }) {
+            guard let signed = try? SignedStatement(json: bytes),
+                let statement = try? statement(signed, about: plan, hash: record.hash, now: now),
+                statement.verdict == verdict, statement.approver == person
+            else { continue }
+            return person
+        }
+        return nil
+    }
+
+    /// Checks the budgets of the policy.
+    ///
+    /// - Parameters:
+    ///   - onTarget: executions of the target within the last hour.
+    ///   - inNamespace: executions within its namespace within the last hour.
+    ///   - active: executions within its namespace that are not over.
+    package func withinBudgets(
+        _ plan: Plan, onTarget: Int, inNamespace: Int, active: Int
+    ) throws(Refusal) {
+        let budgets = policy.budgets
+        guard onTarget < budgets.perTargetAndHour else {
+            throw .overBudget("\(onTarget) executions on this target within the hour")
+        }
+        guard inNamespace < budgets.perNamespaceAndHour else {
+            throw .overBudget("\(inNamespace) executions in \(plan.target.namespace) within the hour")
+        }
+        guard active < budgets.concurrent else {
+            throw .overBudget("\(active) executions in \(plan.target.namespace) at this time")
+        }
+        let impact = plan.impact
+        guard impact.replicas == 0 || impact.replicasTouched <= budgets.replicas(of: impact.replicas) else {
+            throw .overBudget("the plan touches \(impact.replicasTouched) of \(impact.replicas) replicas at once")
+        }
+    }
+
+    /// The band of a plan: of its own score, or of the policy's floor where that is higher.
+    package func band(of plan: Plan, labels: [String: String]?) -> RiskBand {
+        let floor = policy.floor(of: plan.steps + plan.rollback, on: plan.target, labels: labels)
+        let score = max(plan.risk.score, floor)
+        return score >= policy.manualFrom ? .manual : RiskBand(score: score)
+    }
+
+    private func authorised(
+        _ plan: Plan, _ record: PlanRecord, labels: [String: String]?, now: Timestamp
+    ) throws(Refusal) {
+        let band = try permitted(plan, labels: labels, now: now)
         for (approver, bytes) in record.statements.sorted(by: { $0.key < $1.key }) {
             guard let signed = try? SignedStatement(json: bytes),
                 let statement = try? statement(signed, about: plan, hash: record.hash, now: now)
             else { continue }
             if statement.verdict == .reject { throw .rejected(by: approver) }
         }
+        if let person = withdrawal(.revoke, of: plan, record, now: now) { throw .revoked(by: person) }
         let steps = plan.steps + plan.rollback
-        let band = RiskBand(score: max(plan.risk.score, policy.floor(of: steps)))
         if policy.allowsAuto(steps, band: band, autoRemediationEnabled: autoRemediationEnabled) { return }
-        try approved(plan, record, now: now)
+        try approved(plan, record, band, now: now)
     }
 
-    private func permitted(_ plan: Plan, now: Timestamp) throws(Refusal) {
+    private func permitted(
+        _ plan: Plan, labels: [String: String]?, now: Timestamp
+    ) throws(Refusal) -> RiskBand {
         guard plan.target.cluster == cluster else { throw .otherSubject("cluster (\(plan.target.cluster))") }
         guard now < plan.expires else { throw .expired }
         let lifetime = plan.expires.milliseconds(since: plan.created)
@@ -140,14 +208,23 @@ package struct Verifier: Sendable {
         guard plan.policyHash == policy.hash else { throw .otherPolicy }
         let steps = plan.steps + plan.rollback
         if let objection = policy.objection(to: steps, on: plan.target) { throw .forbidden(objection) }
-        guard plan.risk.score >= policy.floor(of: steps) else { throw .understated("risk") }
-        guard plan.risk.band != .manual, plan.risk.score < policy.manualFrom else {
+        let floor = policy.floor(of: steps, on: plan.target, labels: labels)
+        guard plan.risk.score >= floor else { throw .understated("risk") }
+        guard steps.allSatisfy({ $0.action.type != .manual }) else {
+            throw .forbidden("the plan has steps for people")
+        }
+        let band = band(of: plan, labels: labels)
+        guard band != .manual || policy.isManualAssisted else {
             throw .forbidden("the risk \(plan.risk.score) is for people alone")
         }
+        return band
     }
 
-    private func approved(_ plan: Plan, _ record: PlanRecord, now: Timestamp) throws(Refusal) {
+    private func approved(
+        _ plan: Plan, _ record: PlanRecord, _ band: RiskBand, now: Timestamp
+    ) throws(Refusal) {
         var people: Set<String> = []
+        var isBreakGlass = false
         for (approver, bytes) in record.statements.sorted(by: { $0.key < $1.key }) {
             let signed: SignedStatement
             do {
@@ -157,11 +234,25 @@ package struct Verifier: Sendable {
             }
             let statement = try statement(signed, about: plan, hash: record.hash, now: now)
             guard statement.approver == approver else { throw .otherSubject("approver (\(statement.approver))") }
+            guard statement.verdict == .approve else { throw .malformed("\(approver)'s statement is no approval") }
             people.insert(statement.approver)
+            if statement.role == Self.breakGlassRole { isBreakGlass = true }
         }
-        let needed = requiredQuorum(of: plan)
+        if isBreakGlass { return }
+        let needed = requiredQuorum(of: plan, band)
         guard people.count >= needed else { throw .quorum(have: people.count, need: needed) }
     }
 
-    private func requiredQuorum(of plan: Plan) -> Int { max(1, plan.quorum, policy.quorum(for: plan.target)) }
+    private func isBreakGlass(_ plan: Plan, _ record: PlanRecord, now: Timestamp) -> Bool {
+        record.statements.values.contains { bytes in
+            guard let signed = try? SignedStatement(json: bytes),
+                let statement = try? statement(signed, about: plan, hash: record.hash, now: now)
+            else { return false }
+            return statement.verdict == .approve && statement.role == Self.breakGlassRole
+        }
+    }
+
+    private func requiredQuorum(of plan: Plan, _ band: RiskBand) -> Int {
+        max(1, plan.quorum, policy.quorum(for: plan.target, steps: plan.steps + plan.rollback, band: band).people)
+    }
 }

@@ -1,7 +1,7 @@
 /// The store with its semantic operations; each touches one partition and is atomic.
 ///
 /// `RedisBus` implements it on Redis functions, ``ModelStore`` in memory; both answer the same to the same sequence.
-package protocol BusStore: Sendable {
+package protocol BusStore: LeaseAuthority {
     /// Adds entries of a producer, each sequence at most once and in order.
     func append(_ request: AppendRequest) async throws(BusError) -> AppendResult
 
@@ -31,18 +31,6 @@ package protocol BusStore: Sendable {
 
     /// Records a statement about a plan and decides the plan when that settles it.
     func approve(_ request: ApproveRequest) async throws(BusError) -> ApproveResult
-
-    /// Takes a lease if its record is still the expected one; `nil` expects no record.
-    func takeLease(_ key: String, owner: String, expected: LeaseRecord?) async throws(BusError) -> LeaseTaken
-
-    /// Renews a lease; `false` when it belongs to somebody else.
-    func beatLease(_ proof: LeaseProof) async throws(BusError) -> Bool
-
-    /// Gives a lease back; without effect when it belongs to somebody else.
-    func releaseLease(_ proof: LeaseProof) async throws(BusError)
-
-    /// The record of a lease; `nil` when nobody ever held it.
-    func lease(_ key: String) async throws(BusError) -> LeaseRecord?
 
     /// All fields of a hash; empty when the key does not exist.
     func fields(_ key: String) async throws(BusError) -> [String: [UInt8]]

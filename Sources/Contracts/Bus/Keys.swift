@@ -54,8 +54,17 @@ package struct Keys: Sendable, Equatable {
     /// The approval queue: hashes of undecided plans by expiry.
     package func approvalQueue(_ partition: Partition) -> String { key(partition, "queue:approvals") }
 
+    /// Plans that were let through in an emergency and are to be reviewed.
+    package func reviewQueue(_ partition: Partition) -> String { key(partition, "queue:reviews") }
+
     /// Plan that is being executed on a target.
     package func activePlan(_ target: String, _ partition: Partition) -> String { key(partition, "active:\(target)") }
+
+    /// Claim of an executor on a plan, where claims are kept in the store.
+    package func claim(_ hash: String, _ partition: Partition) -> String { key(partition, "claim:\(hash)") }
+
+    /// Claims by the time they were made.
+    package func claimIndex(_ partition: Partition) -> String { key(partition, "index:claims") }
 
     /// Sequence and hash of the newest audit entry.
     package func auditHead(_ partition: Partition) -> String { key(partition, "audit-head") }

@@ -21,7 +21,7 @@ package typealias BusObserver = @Sendable (BusEvent) -> Void
 
 /// Contends for one lease for as long as it runs, and does work while it holds it.
 package struct LeaseKeeper: Sendable {
-    private let store: any BusStore
+    private let store: any LeaseAuthority
     private let key: String
     private let timing: LeaseTiming
     private let admission: LeaseAdmission
@@ -30,7 +30,7 @@ package struct LeaseKeeper: Sendable {
 
     /// A keeper of the lease at `key`; `newOwner` makes the unique id of an incarnation for every new contention.
     package init(
-        store: any BusStore, key: String, timing: LeaseTiming, admission: LeaseAdmission = .always,
+        store: any LeaseAuthority, key: String, timing: LeaseTiming, admission: LeaseAdmission = .always,
         newOwner: @escaping @Sendable () -> String, observe: @escaping BusObserver
     ) {
         self.store = store

@@ -2,6 +2,10 @@
 package enum Verdict: String, Sendable, CaseIterable {
     case approve = "APPROVE"
     case reject = "REJECT"
+    /// Takes an approval back before the plan is claimed.
+    case revoke = "REVOKE"
+    /// Stops a claimed plan before its next step.
+    case abort = "ABORT"
 }
 
 /// What an approver signs.
@@ -10,7 +14,7 @@ package struct ApprovalStatement: Sendable, Equatable {
     package var cluster: String
     /// SHA-256 of the plan, lower-case hex.
     package var planHash: String
-    /// Approval or rejection.
+    /// What is said.
     package var verdict: Verdict
     /// The person, as named in the policy.
     package var approver: String

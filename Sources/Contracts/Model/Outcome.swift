@@ -68,13 +68,25 @@ package struct StepResult: Sendable, Equatable {
     package var started: Timestamp
     /// When the result was known.
     package var finished: Timestamp?
+    /// Path of the object that was changed; empty for actions outside Kubernetes.
+    package var object: String
+    /// Generation of the object afterwards; 0 for kinds that do not count it.
+    package var generation: Int64
+    /// Digest of the touched fields afterwards; empty when they are not known.
+    package var digest: String
 
-    package init(index: Int, phase: Phase, state: State, detail: String, started: Timestamp, finished: Timestamp?) {
+    package init(
+        index: Int, phase: Phase, state: State, detail: String, started: Timestamp, finished: Timestamp?,
+        object: String = "", generation: Int64 = 0, digest: String = ""
+    ) {
         self.index = index
         self.phase = phase
         self.state = state
         self.detail = detail
         self.started = started
         self.finished = finished
+        self.object = object
+        self.generation = generation
+        self.digest = digest
     }
 }

@@ -30,11 +30,16 @@ package struct Plan: Sendable, Equatable {
     package var policyHash: String
     /// Identity that asked for the plan; never an approver of it.
     package var requester: String
+    /// What the plan touches, as far as it was known when the plan was made.
+    package var impact: Impact
+    /// Further conditions that must hold beside ``verification``.
+    package var guards: [Verification]
 
     package init(
         incidentID: String, incidentRevision: Int64, target: Entity, runbook: String, title: String, why: [String],
         created: Timestamp, expires: Timestamp, risk: RiskAssessment, steps: [Step], rollback: [Step],
-        verification: Verification, quorum: Int, policyHash: String, requester: String
+        verification: Verification, quorum: Int, policyHash: String, requester: String, impact: Impact = Impact(),
+        guards: [Verification] = []
     ) {
         self.incidentID = incidentID
         self.incidentRevision = incidentRevision
@@ -51,6 +56,8 @@ package struct Plan: Sendable, Equatable {
         self.quorum = quorum
         self.policyHash = policyHash
         self.requester = requester
+        self.impact = impact
+        self.guards = guards
     }
 }
 
@@ -79,20 +86,51 @@ package struct Action: Sendable, Equatable {
     package var type: ActionType
     /// Parameters by name; which ones a type takes is fixed by its target.
     package var parameters: [String: String]
+    /// The object as the plan found it; `nil` for actions outside Kubernetes.
+    package var pin: Pin?
 
-    package init(type: ActionType, parameters: [String: String] = [:]) {
+    package init(type: ActionType, parameters: [String: String] = [:], pin: Pin? = nil) {
         self.type = type
         self.parameters = parameters
+        self.pin = pin
+    }
+}
+
+/// The state of an object that an action was planned for.
+package struct Pin: Sendable, Equatable {
+    /// Path of the object in the API, such as `/apis/apps/v1/namespaces/shop/deployments/web`.
+    package var object: String
+    /// Unique id of the object.
+    package var uid: String
+    /// Generation; 0 for kinds that do not count it, and for objects that an earlier step of the plan changes.
+    package var generation: Int64
+    /// SHA-256 of the canonical JSON of the fields that the action touches, lower-case hex.
+    package var digest: String
+
+    package init(object: String, uid: String, generation: Int64, digest: String) {
+        self.object = object
+        self.uid = uid
+        self.generation = generation
+        self.digest = digest
     }
 }
 
 /// The closed catalogue of actions.
 package enum ActionType: String, Sendable, CaseIterable {
+    case restartPod = "kubernetes.restart-pod"
     case rolloutRestart = "kubernetes.rollout-restart"
     case scale = "kubernetes.scale"
     case rollbackRevision = "kubernetes.rollback"
+    case rollbackConfig = "kubernetes.config-rollback"
+    case shiftTraffic = "kubernetes.traffic-shift"
+    case cordon = "kubernetes.cordon"
+    case uncordon = "kubernetes.uncordon"
+    case drain = "kubernetes.drain"
     case runCommand = "command.run"
     case manual = "manual.step"
+
+    /// Whether the action is carried out through the Kubernetes API.
+    package var isKubernetes: Bool { rawValue.hasPrefix("kubernetes.") }
 }
 
 /// The condition that makes a repair a success.

@@ -24,6 +24,10 @@ package enum PlanState: String, Sendable, CaseIterable {
     case needsHuman = "NEEDS_HUMAN"
     /// An approver said no.
     case rejected = "REJECTED"
+    /// An approver took the approval back before the plan was claimed.
+    case revoked = "REVOKED"
+    /// Recorded only: what the agent would have proposed.
+    case shadow = "SHADOW"
     /// Nobody decided in time.
     case expired = "EXPIRED"
     /// A newer plan took its place.
@@ -34,14 +38,16 @@ package enum PlanState: String, Sendable, CaseIterable {
     /// States that may follow this one; empty for a terminal state.
     package var successors: Set<PlanState> {
         switch self {
-        case .awaiting: [.approved, .rejected, .expired, .superseded, .stale]
-        case .autoReady: [.running, .rejected, .expired, .superseded, .stale, .failed]
-        case .approved: [.running, .rejected, .expired, .superseded, .stale, .failed]
+        case .awaiting: [.approved, .rejected, .revoked, .expired, .superseded, .stale]
+        case .autoReady: [.running, .rejected, .expired, .superseded, .stale, .failed, .needsHuman]
+        case .approved: [.running, .rejected, .revoked, .expired, .superseded, .stale, .failed, .needsHuman]
         case .manual: [.rejected, .expired, .superseded]
         case .running: [.verifying, .rollingBack, .failed, .stale, .needsHuman]
         case .verifying: [.succeeded, .rollingBack, .needsHuman]
         case .rollingBack: [.rolledBack, .needsHuman]
-        case .succeeded, .rolledBack, .failed, .needsHuman, .rejected, .expired, .superseded, .stale: []
+        case .succeeded, .rolledBack, .failed, .needsHuman, .rejected, .revoked, .shadow, .expired, .superseded,
+            .stale:
+            []
         }
     }
 

@@ -11,6 +11,8 @@ extension ApprovalStatement: WireMessage {
         switch proto.verdict {
         case .approve: verdict = .approve
         case .reject: verdict = .reject
+        case .revoke: verdict = .revoke
+        case .abort: verdict = .abort
         case .unspecified, .UNRECOGNIZED: throw Check.unknownEnum(proto.verdict, type, "verdict")
         }
         self.init(
@@ -28,7 +30,12 @@ extension ApprovalStatement: WireMessage {
         .with {
             $0.cluster = cluster
             $0.planHash = planHash
-            $0.verdict = verdict == .approve ? .approve : .reject
+            switch verdict {
+            case .approve: $0.verdict = .approve
+            case .reject: $0.verdict = .reject
+            case .revoke: $0.verdict = .revoke
+            case .abort: $0.verdict = .abort
+            }
             $0.approver = approver
             $0.keyID = keyID
             $0.role = role

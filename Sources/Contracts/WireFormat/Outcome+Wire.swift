@@ -41,7 +41,8 @@ extension StepResult {
         }
         self.init(
             index: Int(proto.index), phase: phase, state: state, detail: proto.detail,
-            started: Timestamp(milliseconds: proto.startedMs), finished: Timestamp(optional: proto.finishedMs))
+            started: Timestamp(milliseconds: proto.startedMs), finished: Timestamp(optional: proto.finishedMs),
+            object: proto.object, generation: proto.generation, digest: proto.digest)
     }
 
     var proto: Sre_V1_StepResult {
@@ -52,6 +53,9 @@ extension StepResult {
             $0.detail = detail
             $0.startedMs = started.rawValue
             $0.finishedMs = finished?.rawValue ?? 0
+            $0.object = object
+            $0.generation = generation
+            $0.digest = digest
         }
     }
 }

@@ -14,6 +14,8 @@ extension Plan: WireMessage {
         try Check.present(!steps.isEmpty, type, "steps")
         var rollback: [Step] = []
         for message in proto.rollback { rollback.append(try Step(proto: message)) }
+        var guards: [Verification] = []
+        for message in proto.guards { guards.append(try Verification(proto: message)) }
         guard proto.createdMs < proto.expiresMs else {
             throw .invalid(type: type, field: "expires_ms", value: "\(proto.expiresMs)", expected: "after created_ms")
         }
@@ -25,7 +27,8 @@ extension Plan: WireMessage {
             risk: try RiskAssessment(proto: proto.risk), steps: steps, rollback: rollback,
             verification: try Verification(proto: proto.verification), quorum: Int(proto.quorum),
             policyHash: try Check.text(proto.policyHash, type, "policy_hash"),
-            requester: try Check.text(proto.requester, type, "requester"))
+            requester: try Check.text(proto.requester, type, "requester"), impact: try Impact(proto: proto.impact),
+            guards: guards)
     }
 
     package var proto: Sre_V1_Plan {
@@ -45,6 +48,8 @@ extension Plan: WireMessage {
             $0.quorum = UInt32(clamping: quorum)
             $0.policyHash = policyHash
             $0.requester = requester
+            if impact != Impact() { $0.impact = impact.proto }
+            $0.guards = guards.map(\.proto)
         }
     }
 }
@@ -58,7 +63,8 @@ extension Step {
         self.init(
             index: Int(proto.index), description: proto.description_p,
             action: Action(
-                type: try Check.name(proto.action.type, "Action", "type"), parameters: proto.action.parameters),
+                type: try Check.name(proto.action.type, "Action", "type"), parameters: proto.action.parameters,
+                pin: proto.action.hasPin ? try Pin(proto: proto.action.pin) : nil),
             timeoutSeconds: Int(proto.timeoutS))
     }
 
@@ -69,8 +75,58 @@ extension Step {
             $0.action = .with {
                 $0.type = action.type.rawValue
                 $0.parameters = action.parameters
+                if let pin = action.pin { $0.pin = pin.proto }
             }
             $0.timeoutS = UInt32(clamping: timeoutSeconds)
+        }
+    }
+}
+
+extension Pin {
+    init(proto: Sre_V1_Pin) throws(WireError) {
+        self.init(
+            object: try Check.text(proto.object, "Pin", "object"), uid: try Check.text(proto.uid, "Pin", "uid"),
+            generation: proto.generation, digest: try Check.text(proto.digest, "Pin", "digest"))
+    }
+
+    var proto: Sre_V1_Pin {
+        .with {
+            $0.object = object
+            $0.uid = uid
+            $0.generation = generation
+            $0.digest = digest
+        }
+    }
+}
+
+extension Impact {
+    init(proto: Sre_V1_Impact) throws(WireError) {
+        self.init(
+            replicas: Int(proto.replicas), replicasTouched: Int(proto.replicasTouched),
+            traffic: try Check.unit(proto.traffic, "Impact", "traffic"),
+            changes: proto.changes.map {
+                FieldChange(step: Int($0.step), path: $0.path, before: $0.before, after: $0.after)
+            }, conflicts: proto.conflicts, estimatedSeconds: Int(proto.estimatedS), succeeded: Int(proto.succeeded),
+            executed: Int(proto.executed))
+    }
+
+    var proto: Sre_V1_Impact {
+        .with {
+            $0.replicas = UInt32(clamping: replicas)
+            $0.replicasTouched = UInt32(clamping: replicasTouched)
+            $0.traffic = traffic
+            $0.changes = changes.map { change in
+                .with {
+                    $0.step = UInt32(clamping: change.step)
+                    $0.path = change.path
+                    $0.before = change.before
+                    $0.after = change.after
+                }
+            }
+            $0.conflicts = conflicts
+            $0.estimatedS = UInt32(clamping: estimatedSeconds)
+            $0.succeeded = UInt32(clamping: succeeded)
+            $0.executed = UInt32(clamping: executed)
         }
     }
 }

@@ -35,12 +35,19 @@ extension GatewayAPI {
                 .badRequest, "approver is '\(claimed)', but the token belongs to '\(principal.subject)'; leave it out")
         }
         let reason = body.reason ?? body.comment ?? ""
-        if verdict == .reject, reason.isEmpty { throw Problem(.badRequest, "a rejection needs a 'reason'") }
+        if verdict != .approve, reason.isEmpty {
+            throw Problem(.badRequest, "\(verdict.rawValue.lowercased()) needs a 'reason'")
+        }
         let filed = try await find(try context.parameters.require("id"))
         let open: Set<PlanState> =
-            verdict == .approve ? [.awaiting] : [.awaiting, .approved, .autoReady, .manual]
+            switch verdict {
+            case .approve: [.awaiting]
+            case .reject: [.awaiting, .approved, .autoReady, .manual]
+            case .revoke: [.awaiting, .approved, .autoReady]
+            case .abort: [.running, .verifying, .rollingBack]
+            }
         // A repetition of the same decision by the same person is answered like the first time.
-        let isRepetition = filed.record.statements[principal.subject] != nil
+        let isRepetition = earlier(filed, verdict, principal) != nil
         guard open.contains(filed.record.state) || isRepetition else {
             throw Problem(.conflict, "the plan is \(filed.record.state.rawValue) and no longer to be decided")
         }
@@ -93,8 +100,16 @@ extension GatewayAPI {
             signer: delegate, now: now)
     }
 
+    /// What the person said before in the same matter.
+    private func earlier(_ filed: FiledPlan, _ verdict: Verdict, _ principal: Principal) -> [UInt8]? {
+        switch verdict {
+        case .approve, .reject: filed.record.statements[principal.subject]
+        case .revoke, .abort: filed.record.withdrawals[principal.subject]
+        }
+    }
+
     private func receipt(again filed: FiledPlan, _ principal: Principal, _ verdict: Verdict) throws -> Response {
-        guard let bytes = filed.record.statements[principal.subject],
+        guard let bytes = earlier(filed, verdict, principal),
             let signed = try? SignedStatement(json: bytes),
             let statement = try? ApprovalStatement(json: Array(signed.statement.utf8)), statement.verdict == verdict
         else { throw Problem(.conflict, "you said something else before; the plan is \(filed.record.state.rawValue)") }

@@ -74,6 +74,12 @@ package struct GatewayAPI: Sendable {
         approver.post("/api/approvals/:id/reject") { request, context in
             try await decide(.reject, request, context)
         }
+        approver.post("/api/approvals/:id/revoke") { request, context in
+            try await decide(.revoke, request, context)
+        }
+        approver.post("/api/approvals/:id/abort") { request, context in
+            try await decide(.abort, request, context)
+        }
         router.group().add(middleware: Authentication(tokens: tokens, needed: .operator))
             .post("/api/baseline/learn") { _, context in try await learn(context) }
         return router

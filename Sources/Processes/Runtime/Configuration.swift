@@ -43,7 +43,8 @@ package struct LoadedConfiguration: Sendable {
     /// Makes plans under this configuration.
     package var planMaker: PlanMaker {
         PlanMaker(
-            runbooks: runbooks, policy: policy, autoRemediationEnabled: settings.risk.autoRemediationEnabled)
+            runbooks: runbooks, policy: policy, autoRemediationEnabled: settings.risk.autoRemediationEnabled,
+            mode: settings.risk.isShadow ? .shadow : .live)
     }
 
     /// Checks plans and statements under this configuration.

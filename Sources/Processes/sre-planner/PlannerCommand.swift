@@ -3,6 +3,7 @@ import Authority
 import Bus
 import Decision
 import Foundation
+import Kubernetes
 import Logging
 import Runtime
 import ServiceLifecycle
@@ -21,6 +22,7 @@ struct PlannerCommand: AsyncParsableCommand {
     func run() async throws {
         try await ProcessRunner.run("sre-planner", options) { context in
             let signer = try Self.signer(context)
+            let surveyor = try Self.surveyor(context)
             let worker = PartitionWorker(
                 .init(
                     role: PlannerSession.role, inputs: PlannerSession.inputs, partitions: context.partitions,
@@ -30,12 +32,20 @@ struct PlannerCommand: AsyncParsableCommand {
                 PlannerSession(
                     partition: partition,
                     context: .init(
-                        maker: { context.configuration.planMaker }, signer: signer, digest: SHA256Digest(),
-                        now: ProcessContext.now),
+                        maker: { context.configuration.planMaker }, surveyor: surveyor, signer: signer,
+                        digest: SHA256Digest(), now: ProcessContext.now),
                     store: context.store, keys: context.keys)
             }
             return [Worker { await worker.run() }]
         }
+    }
+
+    private static func surveyor(_ context: ProcessContext) throws -> any TargetSurveyor {
+        let settings = context.settings.kubernetes
+        guard settings.isEnabled else { return AbsentSurveyor() }
+        let access = try KubernetesAccess.configured(
+            file: settings.kubeconfig, context: settings.context, environment: context.configuration.environment)
+        return KubernetesSurveyor(client: try KubernetesClient(access), digest: SHA256Digest())
     }
 
     private static func signer(_ context: ProcessContext) throws -> Ed25519Signer {

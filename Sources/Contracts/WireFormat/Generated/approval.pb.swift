@@ -30,6 +30,12 @@ package nonisolated enum Sre_V1_Verdict: SwiftProtobuf.Enum, Swift.CaseIterable 
   case unspecified // = 0
   case approve // = 1
   case reject // = 2
+
+  /// Takes an approval back before the plan is claimed.
+  case revoke // = 3
+
+  /// Stops a claimed plan before its next step.
+  case abort // = 4
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -41,6 +47,8 @@ package nonisolated enum Sre_V1_Verdict: SwiftProtobuf.Enum, Swift.CaseIterable 
     case 0: self = .unspecified
     case 1: self = .approve
     case 2: self = .reject
+    case 3: self = .revoke
+    case 4: self = .abort
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -50,6 +58,8 @@ package nonisolated enum Sre_V1_Verdict: SwiftProtobuf.Enum, Swift.CaseIterable 
     case .unspecified: return 0
     case .approve: return 1
     case .reject: return 2
+    case .revoke: return 3
+    case .abort: return 4
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -59,6 +69,8 @@ package nonisolated enum Sre_V1_Verdict: SwiftProtobuf.Enum, Swift.CaseIterable 
     .unspecified,
     .approve,
     .reject,
+    .revoke,
+    .abort,
   ]
 
 }
@@ -130,7 +142,7 @@ package nonisolated struct Sre_V1_Decision: Sendable {
 
   package var planHash: String = String()
 
-  /// State that the plan went to: APPROVED, AUTO_READY, REJECTED, EXPIRED.
+  /// State that the plan went to: APPROVED, AUTO_READY, REJECTED, EXPIRED, REVOKED, …
   package var state: String = String()
 
   package var actor: String = String()
@@ -149,7 +161,7 @@ package nonisolated struct Sre_V1_Decision: Sendable {
 fileprivate nonisolated let _protobuf_package = "sre.v1"
 
 nonisolated extension Sre_V1_Verdict: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VERDICT_UNSPECIFIED\0\u{1}VERDICT_APPROVE\0\u{1}VERDICT_REJECT\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VERDICT_UNSPECIFIED\0\u{1}VERDICT_APPROVE\0\u{1}VERDICT_REJECT\0\u{1}VERDICT_REVOKE\0\u{1}VERDICT_ABORT\0")
 }
 
 nonisolated extension Sre_V1_ApprovalStatement: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -80,6 +80,13 @@ package nonisolated struct Sre_V1_StepResult: Sendable {
 
   package var finishedMs: Int64 = 0
 
+  /// Object that was changed, with its generation and the digest of the touched fields afterwards.
+  package var object: String = String()
+
+  package var generation: Int64 = 0
+
+  package var digest: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -165,7 +172,7 @@ nonisolated extension Sre_V1_Outcome: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension Sre_V1_StepResult: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StepResult"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}phase\0\u{1}state\0\u{1}detail\0\u{3}started_ms\0\u{3}finished_ms\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}index\0\u{1}phase\0\u{1}state\0\u{1}detail\0\u{3}started_ms\0\u{3}finished_ms\0\u{1}object\0\u{1}generation\0\u{1}digest\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -179,6 +186,9 @@ nonisolated extension Sre_V1_StepResult: SwiftProtobuf.Message, SwiftProtobuf._M
       case 4: try { try decoder.decodeSingularStringField(value: &self.detail) }()
       case 5: try { try decoder.decodeSingularInt64Field(value: &self.startedMs) }()
       case 6: try { try decoder.decodeSingularInt64Field(value: &self.finishedMs) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.object) }()
+      case 8: try { try decoder.decodeSingularInt64Field(value: &self.generation) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self.digest) }()
       default: break
       }
     }
@@ -203,6 +213,15 @@ nonisolated extension Sre_V1_StepResult: SwiftProtobuf.Message, SwiftProtobuf._M
     if self.finishedMs != 0 {
       try visitor.visitSingularInt64Field(value: self.finishedMs, fieldNumber: 6)
     }
+    if !self.object.isEmpty {
+      try visitor.visitSingularStringField(value: self.object, fieldNumber: 7)
+    }
+    if self.generation != 0 {
+      try visitor.visitSingularInt64Field(value: self.generation, fieldNumber: 8)
+    }
+    if !self.digest.isEmpty {
+      try visitor.visitSingularStringField(value: self.digest, fieldNumber: 9)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -213,6 +232,9 @@ nonisolated extension Sre_V1_StepResult: SwiftProtobuf.Message, SwiftProtobuf._M
     if lhs.detail != rhs.detail {return false}
     if lhs.startedMs != rhs.startedMs {return false}
     if lhs.finishedMs != rhs.finishedMs {return false}
+    if lhs.object != rhs.object {return false}
+    if lhs.generation != rhs.generation {return false}
+    if lhs.digest != rhs.digest {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -168,11 +168,80 @@ package nonisolated struct Sre_V1_Plan: @unchecked Sendable {
     set {_uniqueStorage()._requester = newValue}
   }
 
+  /// What the plan touches, as far as it was known when the plan was made.
+  package var impact: Sre_V1_Impact {
+    get {_storage._impact ?? Sre_V1_Impact()}
+    set {_uniqueStorage()._impact = newValue}
+  }
+  /// Returns true if `impact` has been explicitly set.
+  package var hasImpact: Bool {_storage._impact != nil}
+  /// Clears the value of `impact`. Subsequent reads from it will return its default value.
+  package mutating func clearImpact() {_uniqueStorage()._impact = nil}
+
+  /// Further conditions that must hold beside verification.
+  package var guards: [Sre_V1_Verification] {
+    get {_storage._guards}
+    set {_uniqueStorage()._guards = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What a plan touches.
+package nonisolated struct Sre_V1_Impact: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Replicas of the workload, and how many of them the plan touches at once.
+  package var replicas: UInt32 = 0
+
+  package var replicasTouched: UInt32 = 0
+
+  /// Share of the traffic that is moved, in [0,1].
+  package var traffic: Double = 0
+
+  /// What would change, by the server's dry run.
+  package var changes: [Sre_V1_FieldChange] = []
+
+  /// Disruption budgets, autoscalers and field managers that the plan may meet.
+  package var conflicts: [String] = []
+
+  /// Seconds that the steps may take.
+  package var estimatedS: UInt32 = 0
+
+  /// Executions of the runbook that were verified, of so many.
+  package var succeeded: UInt32 = 0
+
+  package var executed: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// One field before and after a step.
+package nonisolated struct Sre_V1_FieldChange: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var step: UInt32 = 0
+
+  package var path: String = String()
+
+  /// JSON; empty for a field that is not there.
+  package var before: String = String()
+
+  package var after: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 package nonisolated struct Sre_V1_RiskAssessment: Sendable {
@@ -252,10 +321,44 @@ package nonisolated struct Sre_V1_Action: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  /// "kubernetes.rollout-restart", "kubernetes.scale", "kubernetes.rollback", "command.run", "manual.step".
+  /// From the closed catalogue, such as "kubernetes.scale".
   package var type: String = String()
 
   package var parameters: Dictionary<String,String> = [:]
+
+  /// The object as the plan found it; absent for actions outside Kubernetes.
+  package var pin: Sre_V1_Pin {
+    get {_pin ?? Sre_V1_Pin()}
+    set {_pin = newValue}
+  }
+  /// Returns true if `pin` has been explicitly set.
+  package var hasPin: Bool {self._pin != nil}
+  /// Clears the value of `pin`. Subsequent reads from it will return its default value.
+  package mutating func clearPin() {self._pin = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _pin: Sre_V1_Pin? = nil
+}
+
+/// The state of an object that an action was planned for.
+package nonisolated struct Sre_V1_Pin: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Path of the object in the API.
+  package var object: String = String()
+
+  package var uid: String = String()
+
+  /// 0 for kinds that do not count it, and for objects that an earlier step of the plan changes.
+  package var generation: Int64 = 0
+
+  /// SHA-256 of the canonical JSON of the fields that the action touches, lower-case hex.
+  package var digest: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -323,7 +426,7 @@ nonisolated extension Sre_V1_RiskBand: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension Sre_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Plan"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}incident_id\0\u{3}incident_revision\0\u{1}target\0\u{1}runbook\0\u{1}title\0\u{1}why\0\u{3}created_ms\0\u{3}expires_ms\0\u{1}risk\0\u{1}steps\0\u{1}rollback\0\u{1}verification\0\u{1}quorum\0\u{3}policy_hash\0\u{1}requester\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}incident_id\0\u{3}incident_revision\0\u{1}target\0\u{1}runbook\0\u{1}title\0\u{1}why\0\u{3}created_ms\0\u{3}expires_ms\0\u{1}risk\0\u{1}steps\0\u{1}rollback\0\u{1}verification\0\u{1}quorum\0\u{3}policy_hash\0\u{1}requester\0\u{1}impact\0\u{1}guards\0")
 
   fileprivate class _StorageClass {
     var _incidentID: String = String()
@@ -341,6 +444,8 @@ nonisolated extension Sre_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._Message
     var _quorum: UInt32 = 0
     var _policyHash: String = String()
     var _requester: String = String()
+    var _impact: Sre_V1_Impact? = nil
+    var _guards: [Sre_V1_Verification] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -366,6 +471,8 @@ nonisolated extension Sre_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._Message
       _quorum = source._quorum
       _policyHash = source._policyHash
       _requester = source._requester
+      _impact = source._impact
+      _guards = source._guards
     }
   }
 
@@ -399,6 +506,8 @@ nonisolated extension Sre_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._Message
         case 13: try { try decoder.decodeSingularUInt32Field(value: &_storage._quorum) }()
         case 14: try { try decoder.decodeSingularStringField(value: &_storage._policyHash) }()
         case 15: try { try decoder.decodeSingularStringField(value: &_storage._requester) }()
+        case 16: try { try decoder.decodeSingularMessageField(value: &_storage._impact) }()
+        case 17: try { try decoder.decodeRepeatedMessageField(value: &_storage._guards) }()
         default: break
         }
       }
@@ -456,6 +565,12 @@ nonisolated extension Sre_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._Message
       if !_storage._requester.isEmpty {
         try visitor.visitSingularStringField(value: _storage._requester, fieldNumber: 15)
       }
+      try { if let v = _storage._impact {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+      } }()
+      if !_storage._guards.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._guards, fieldNumber: 17)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -480,10 +595,122 @@ nonisolated extension Sre_V1_Plan: SwiftProtobuf.Message, SwiftProtobuf._Message
         if _storage._quorum != rhs_storage._quorum {return false}
         if _storage._policyHash != rhs_storage._policyHash {return false}
         if _storage._requester != rhs_storage._requester {return false}
+        if _storage._impact != rhs_storage._impact {return false}
+        if _storage._guards != rhs_storage._guards {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Sre_V1_Impact: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Impact"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}replicas\0\u{3}replicas_touched\0\u{1}traffic\0\u{1}changes\0\u{1}conflicts\0\u{3}estimated_s\0\u{1}succeeded\0\u{1}executed\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.replicas) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.replicasTouched) }()
+      case 3: try { try decoder.decodeSingularDoubleField(value: &self.traffic) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.changes) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.conflicts) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.estimatedS) }()
+      case 7: try { try decoder.decodeSingularUInt32Field(value: &self.succeeded) }()
+      case 8: try { try decoder.decodeSingularUInt32Field(value: &self.executed) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.replicas != 0 {
+      try visitor.visitSingularUInt32Field(value: self.replicas, fieldNumber: 1)
+    }
+    if self.replicasTouched != 0 {
+      try visitor.visitSingularUInt32Field(value: self.replicasTouched, fieldNumber: 2)
+    }
+    if self.traffic.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.traffic, fieldNumber: 3)
+    }
+    if !self.changes.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.changes, fieldNumber: 4)
+    }
+    if !self.conflicts.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.conflicts, fieldNumber: 5)
+    }
+    if self.estimatedS != 0 {
+      try visitor.visitSingularUInt32Field(value: self.estimatedS, fieldNumber: 6)
+    }
+    if self.succeeded != 0 {
+      try visitor.visitSingularUInt32Field(value: self.succeeded, fieldNumber: 7)
+    }
+    if self.executed != 0 {
+      try visitor.visitSingularUInt32Field(value: self.executed, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Sre_V1_Impact, rhs: Sre_V1_Impact) -> Bool {
+    if lhs.replicas != rhs.replicas {return false}
+    if lhs.replicasTouched != rhs.replicasTouched {return false}
+    if lhs.traffic != rhs.traffic {return false}
+    if lhs.changes != rhs.changes {return false}
+    if lhs.conflicts != rhs.conflicts {return false}
+    if lhs.estimatedS != rhs.estimatedS {return false}
+    if lhs.succeeded != rhs.succeeded {return false}
+    if lhs.executed != rhs.executed {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Sre_V1_FieldChange: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".FieldChange"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}step\0\u{1}path\0\u{1}before\0\u{1}after\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.step) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.before) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.after) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.step != 0 {
+      try visitor.visitSingularUInt32Field(value: self.step, fieldNumber: 1)
+    }
+    if !self.path.isEmpty {
+      try visitor.visitSingularStringField(value: self.path, fieldNumber: 2)
+    }
+    if !self.before.isEmpty {
+      try visitor.visitSingularStringField(value: self.before, fieldNumber: 3)
+    }
+    if !self.after.isEmpty {
+      try visitor.visitSingularStringField(value: self.after, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Sre_V1_FieldChange, rhs: Sre_V1_FieldChange) -> Bool {
+    if lhs.step != rhs.step {return false}
+    if lhs.path != rhs.path {return false}
+    if lhs.before != rhs.before {return false}
+    if lhs.after != rhs.after {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -635,7 +862,7 @@ nonisolated extension Sre_V1_Step: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension Sre_V1_Action: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Action"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}type\0\u{1}parameters\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}type\0\u{1}parameters\0\u{1}pin\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -645,24 +872,78 @@ nonisolated extension Sre_V1_Action: SwiftProtobuf.Message, SwiftProtobuf._Messa
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.type) }()
       case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.parameters) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._pin) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.type.isEmpty {
       try visitor.visitSingularStringField(value: self.type, fieldNumber: 1)
     }
     if !self.parameters.isEmpty {
       try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.parameters, fieldNumber: 2)
     }
+    try { if let v = self._pin {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Sre_V1_Action, rhs: Sre_V1_Action) -> Bool {
     if lhs.type != rhs.type {return false}
     if lhs.parameters != rhs.parameters {return false}
+    if lhs._pin != rhs._pin {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Sre_V1_Pin: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Pin"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}object\0\u{1}uid\0\u{1}generation\0\u{1}digest\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.object) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.uid) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.generation) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.digest) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.object.isEmpty {
+      try visitor.visitSingularStringField(value: self.object, fieldNumber: 1)
+    }
+    if !self.uid.isEmpty {
+      try visitor.visitSingularStringField(value: self.uid, fieldNumber: 2)
+    }
+    if self.generation != 0 {
+      try visitor.visitSingularInt64Field(value: self.generation, fieldNumber: 3)
+    }
+    if !self.digest.isEmpty {
+      try visitor.visitSingularStringField(value: self.digest, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Sre_V1_Pin, rhs: Sre_V1_Pin) -> Bool {
+    if lhs.object != rhs.object {return false}
+    if lhs.uid != rhs.uid {return false}
+    if lhs.generation != rhs.generation {return false}
+    if lhs.digest != rhs.digest {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

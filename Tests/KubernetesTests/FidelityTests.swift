@@ -1,0 +1,111 @@
+import Foundation
+import KubeSimulator
+import Kubernetes
+import Testing
+
+/// Whether the simulated server is enough like a real one that Kubernetes' own tools work with it, and that HTTP, TLS
+/// and broken connections are what the client takes them for.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct FidelityTests {
+    private func kubectl(_ server: FakeServer, _ arguments: String..., input: String = "") throws -> String {
+        let (status, text) = try FakeServer.run(
+            "/usr/bin/env",
+            ["HOME=\(server.folder)", "kubectl", "--server", server.address, "--cache-dir", server.folder]
+                + arguments, input: input)
+        #expect(status == 0, "kubectl \(arguments.joined(separator: " ")): \(text)")
+        return text
+    }
+
+    private static let manifest = """
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: { name: api, namespace: shop }
+        spec:
+          replicas: 2
+          selector: { matchLabels: { app: api } }
+          template:
+            metadata: { labels: { app: api } }
+            spec: { containers: [{ name: api, image: "api:1" }] }
+        """
+
+    @Test func kubectlWorksAgainstIt() throws {
+        let server = try FakeServer(["--anonymous-admin", "--tick", "50"])
+        #expect(try kubectl(server, "get", "deployments", "-n", "shop").contains("web"))
+        #expect(try kubectl(server, "apply", "-f", "-", input: Self.manifest).contains("created"))
+        #expect(
+            try kubectl(server, "rollout", "status", "-n", "shop", "deployment/api", "--timeout=30s")
+                .contains("successfully rolled out"))
+        let second = Self.manifest.replacingOccurrences(of: "api:1", with: "api:2")
+        #expect(try kubectl(server, "apply", "-f", "-", input: second).contains("configured"))
+        #expect(try kubectl(server, "apply", "-f", "-", input: second).contains("unchanged"))
+        #expect(
+            try kubectl(server, "rollout", "status", "-n", "shop", "deployment/api", "--timeout=30s")
+                .contains("successfully rolled out"))
+        #expect(try kubectl(server, "scale", "-n", "shop", "deployment/api", "--replicas=4").contains("scaled"))
+        let replicas = try kubectl(
+            server, "get", "-n", "shop", "deployment/api", "-o", "jsonpath={.spec.replicas} {.metadata.generation}")
+        #expect(replicas == "4 3")
+        #expect(try kubectl(server, "rollout", "restart", "-n", "shop", "deployment/api").contains("restarted"))
+        #expect(
+            try kubectl(server, "rollout", "undo", "-n", "shop", "deployment/api", "--to-revision=1").contains(
+                "rolled back"))
+        #expect(
+            try kubectl(
+                server, "get", "-n", "shop", "deployment/api", "-o",
+                "jsonpath={.spec.template.spec.containers[0].image}") == "api:1")
+        let applied = try kubectl(
+            server, "apply", "--server-side", "--field-manager=person", "--force-conflicts", "-f", "-",
+            input: Self.manifest)
+        #expect(applied.contains("serverside-applied"))
+        #expect(try kubectl(server, "cordon", "node-a").contains("cordoned"))
+        let typo = Self.manifest.replacingOccurrences(of: "replicas:", with: "replcas:")
+        let (status, text) = try FakeServer.run(
+            "/usr/bin/env",
+            [
+                "HOME=\(server.folder)", "kubectl", "--server", server.address, "--cache-dir", server.folder, "apply",
+                "-f", "-",
+            ], input: typo)
+        #expect(status != 0 && text.contains("unknown field \"spec.replcas\""), "\(text)")
+    }
+
+    @Test func theCertificateIsChecked() async throws {
+        let server = try FakeServer(tls: true)
+        let trusting = try KubernetesClient(
+            KubernetesAccess(server: server.address, authority: server.authority, token: APIServer.adminToken))
+        #expect(try await trusting.get("/api/v1/nodes/node-a").name == "node-a")
+        let strict = try KubernetesClient(KubernetesAccess(server: server.address, token: APIServer.adminToken))
+        await #expect(throws: KubernetesError.self) { try await strict.get("/api/v1/nodes/node-a") }
+        let stranger = try KubernetesClient(
+            KubernetesAccess(server: server.address, authority: server.authority, token: "wrong"))
+        await #expect { try await stranger.get("/api/v1/nodes/node-a") } throws: { "\($0)".contains("401") }
+    }
+
+    @Test func aBrokenAnswerIsUnknownAndTheChangeIsThere() async throws {
+        let server = try FakeServer()
+        let client = try KubernetesClient(KubernetesAccess(server: server.address, token: APIServer.adminToken))
+        try server.fail(Fault(.truncated))
+        await #expect {
+            try await client.patch("/api/v1/nodes/node-a", ["spec": ["unschedulable": true]])
+        } throws: { ($0 as? KubernetesError)?.kind == .unknown }
+        #expect(try server.log().count == 1)
+    }
+
+    @Test func watchesOverHTTP() async throws {
+        let server = try FakeServer()
+        let client = try KubernetesClient(KubernetesAccess(server: server.address, token: APIServer.adminToken))
+        let (events, continuation) = AsyncStream.makeStream(of: String.self)
+        let task = Task {
+            await Reflector(client: client, path: "/api/v1/nodes").run { event in
+                switch event {
+                case .listed(let nodes): continuation.yield("listed \(nodes.count)")
+                case .changed(let node): continuation.yield("\(node.name) \(node.labels["a"] ?? "")")
+                case .removed, .interrupted: continuation.yield("\(event)")
+                }
+            }
+        }
+        defer { task.cancel() }
+        var iterator = events.makeAsyncIterator()
+        #expect(await iterator.next() == "listed 2")
+        _ = try await client.patch("/api/v1/nodes/node-a", ["metadata": ["labels": ["a": "b"]]])
+        #expect(await iterator.next() == "node-a b")
+    }
+}
