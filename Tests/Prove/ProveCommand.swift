@@ -2,14 +2,23 @@ import ArgumentParser
 import Foundation
 import Proofs
 
-/// Runs a proof in its full form, prints its figures and writes them to a file.
+/// Runs proofs.
 @main
 struct ProveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sre-prove", abstract: "Runs a proof, prints its figures and writes them as JSON.",
-        discussion: "Proofs: " + proofs.map { $0.name }.joined(separator: ", "))
+        subcommands: [RunCommand.self, WorkerCommand.self], defaultSubcommand: RunCommand.self)
 
-    static let proofs: [any Proof.Type] = [DifferentialProof.self]
+    static let proofs: [any Proof.Type] = [
+        DifferentialProof.self, AOFProof.self, ProcessesProof.self, SentinelProof.self, ClusterProof.self,
+    ]
+}
+
+/// Runs a proof in its full form, prints its figures and writes them to a file.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run a proof, print its figures and write them as JSON.",
+        discussion: "Proofs: " + ProveCommand.proofs.map { $0.name }.joined(separator: ", "))
 
     @Argument(help: "Name of the proof.")
     var name: String
@@ -24,20 +33,42 @@ struct ProveCommand: AsyncParsableCommand {
     var out = ".build/prove"
 
     func validate() throws {
-        guard Self.proofs.contains(where: { $0.name == name }) else {
+        guard ProveCommand.proofs.contains(where: { $0.name == name }) else {
             throw ValidationError(
-                "unknown proof '\(name)'; valid: \(Self.proofs.map { $0.name }.joined(separator: ", "))")
+                "unknown proof '\(name)'; valid: \(ProveCommand.proofs.map { $0.name }.joined(separator: ", "))")
         }
         if let runs, runs < 1 { throw ValidationError("--runs must be at least 1") }
     }
 
     func run() async throws {
-        guard let proof = Self.proofs.first(where: { $0.name == name }) else { return }
+        guard let proof = ProveCommand.proofs.first(where: { $0.name == name }) else { return }
         let begun = ContinuousClock.now
-        var report = try await proof.run(runs: runs ?? proof.fullRuns, seed: seed) { print("  \($0)") }
+        var report = try await proof.run(runs: runs ?? proof.fullRuns, seed: seed) { line in
+            FileHandle.standardError.write(Data("  \(line)\n".utf8))
+        }
         report.figures["seconds"] = (begun.duration(to: .now) / .milliseconds(1)).rounded() / 1_000
         print(report.text)
         try report.write(to: out)
         if !report.violations.isEmpty { throw ExitCode(1) }
+    }
+}
+
+/// Adds up numbers until it is killed; started by the proof of processes.
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker", abstract: "Works on partitions until it is killed.", shouldDisplay: false)
+
+    @Option(help: "URL of Redis.")
+    var redis: String
+
+    @Option(help: "Name in leases.")
+    var name: String
+
+    @Option(help: "Number of partitions.")
+    var partitions: Int
+
+    func run() async throws {
+        FileHandle.standardOutput.write(Data("working\n".utf8))
+        try await AdderWorker.run(redis: redis, name: name, partitions: partitions)
     }
 }

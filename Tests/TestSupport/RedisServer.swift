@@ -6,37 +6,42 @@ import RedisClient
 /// A private redis-server on a unix socket in a folder of its own.
 package final class RedisServer: Sendable {
     package let folder: String
-    private let process: Process
+    private let isKept: Bool
+    private let process: ServerProcess
 
     package var url: String { "unix://\(folder)/redis.sock" }
 
     /// Starts a server and waits until it accepts connections.
     ///
-    /// - Parameter folder: where its socket and data are; default one of its own.
-    package init(_ arguments: [String] = ["--appendonly", "yes"], folder: String? = nil) throws {
-        self.folder = folder ?? NSTemporaryDirectory() + "sre-\(UUID().uuidString.prefix(8))"
-        let folder = self.folder
+    /// - Parameters:
+    ///   - arguments: further arguments of redis-server.
+    ///   - folder: where its socket and data are; default one of its own.
+    ///   - isKept: whether the folder outlives the server.
+    package init(
+        _ arguments: [String] = ["--appendonly", "yes"], folder: String? = nil, isKept: Bool = false
+    ) throws {
+        let folder = try folder ?? TestHost.folder("sre")
+        self.folder = folder
+        self.isKept = isKept
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/redis-server")
-        process.arguments =
-            ["--port", "0", "--unixsocket", "\(folder)/redis.sock", "--dir", folder, "--save", ""]
-            + arguments
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        var log = Data()
-        while !String(decoding: log, as: UTF8.self).lowercased().contains("ready to accept connections") {
-            let more = output.fileHandleForReading.availableData
-            guard !more.isEmpty else { throw CocoaError(.executableLoad) }
-            log += more
-        }
+        process = try ServerProcess(
+            "/usr/bin/redis-server",
+            ["--port", "0", "--unixsocket", "\(folder)/redis.sock", "--dir", folder, "--save", ""] + arguments,
+            readyMark: "eady to accept connections")
     }
 
+    /// Kills the server at once.
+    package func end() { process.end() }
+
+    /// Starts it again, with the data that it had.
+    package func start() throws { try process.start() }
+
+    /// Sends the server a signal.
+    package func signal(_ number: Int32) { process.signal(number) }
+
     deinit {
-        kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-        try? FileManager.default.removeItem(atPath: folder)
+        process.end()
+        if !isKept { try? FileManager.default.removeItem(atPath: folder) }
     }
 
     /// A client of the server.
@@ -46,8 +51,8 @@ package final class RedisServer: Sendable {
 
     /// Runs `body` with a connected client, and ends it.
     @discardableResult
-    package func use<Result: Sendable>(
-        _ body: @Sendable (RedisClient, RedisBus) async throws -> Result
+    package func use<Result>(
+        _ body: (RedisClient, RedisBus) async throws -> Result
     ) async throws -> Result {
         let client = try client()
         let running = Task { await client.run() }
