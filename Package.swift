@@ -234,6 +234,7 @@ let package = Package(
             dependencies: [
                 "Bus", "Model", "RedisBus", "RedisClient", "Signatures", "TestSupport", "WireFormat",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Tests/Proofs"),
         .executableTarget(

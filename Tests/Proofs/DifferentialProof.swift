@@ -55,12 +55,18 @@ package enum DifferentialProof: Proof {
                 )
             }
         }
+        let difference = try await firstDifference(model, redis, names)
+        return (difference.map { "seed \(seed): \($0)" }, length)
+    }
+
+    /// The first key whose contents differ.
+    static func firstDifference(
+        _ model: some BusStore, _ other: some BusStore, _ names: StoreOperation.Names
+    ) async throws -> String? {
         let expected = try await contents(of: model, names)
-        let actual = try await contents(of: redis, names)
-        for (key, value) in expected.sorted(by: { $0.key < $1.key }) where actual[key] != value {
-            return ("seed \(seed): \(key) is \(value) in the model, \(actual[key] ?? "missing") in Redis", length)
-        }
-        return (nil, length)
+        let actual = try await contents(of: other, names)
+        let key = expected.keys.sorted().first { expected[$0] != actual[$0] }
+        return key.map { "\($0) is \(actual[$0] ?? "missing") instead of \(expected[$0] ?? "")" }
     }
 
     /// Everything that a sequence has left, with positions as the number of entries up to them.

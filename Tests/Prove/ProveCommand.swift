@@ -11,6 +11,7 @@ struct ProveCommand: AsyncParsableCommand {
 
     static let proofs: [any Proof.Type] = [
         DifferentialProof.self, AOFProof.self, ProcessesProof.self, SentinelProof.self, ClusterProof.self,
+        SeededBugsProof.self, FuzzProof.self,
     ]
 }
 

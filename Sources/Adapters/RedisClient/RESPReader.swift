@@ -4,10 +4,11 @@ import NIOCore
 /// hiredis' incremental RESP decoder, building Swift values.
 ///
 /// The reader owns unfinished replies; finished ones belong to us. The handle is freed exactly once, in `deinit`.
-struct RESPReader: ~Copyable {
+package struct RESPReader: ~Copyable {
     private let handle: UnsafeMutablePointer<redisReader>
 
-    init() throws(RedisError) {
+    /// A decoder that has read nothing.
+    package init() throws(RedisError) {
         guard let handle = redisReaderCreateWithFunctions(ReplyBuilder.functions) else {
             throw RedisError(.protocolError, "out of memory")
         }
@@ -19,7 +20,7 @@ struct RESPReader: ~Copyable {
     deinit { redisReaderFree(handle) }
 
     /// Adds received bytes.
-    func feed(_ buffer: ByteBuffer) throws(RedisError) {
+    package func feed(_ buffer: ByteBuffer) throws(RedisError) {
         let status = buffer.withUnsafeReadableBytes { bytes in
             redisReaderFeed(handle, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
         }
@@ -27,7 +28,7 @@ struct RESPReader: ~Copyable {
     }
 
     /// The next complete reply; `nil` when more bytes are needed.
-    func next() throws(RedisError) -> RESPValue? {
+    package func next() throws(RedisError) -> RESPValue? {
         var reply: UnsafeMutableRawPointer?
         if redisReaderGetReply(handle, &reply) != REDIS_OK { throw failure() }
         guard let reply else { return nil }
@@ -50,6 +51,8 @@ private final class ReplyBuilder {
         case leaf(RESPValue)
         case array([ReplyBuilder?])
     }
+
+    private static let longestArray = 1 << 20
 
     private var content: Content
 
@@ -94,7 +97,9 @@ private final class ReplyBuilder {
                     return ReplyBuilder.place(.leaf(value), task)
                 },
                 createArray: { task, count in
-                    ReplyBuilder.place(.array(Array(repeating: nil, count: Int(max(0, count)))), task)
+                    // A header alone must not be able to claim all memory; no reply that is asked for is so long.
+                    guard count <= ReplyBuilder.longestArray else { return nil }
+                    return ReplyBuilder.place(.array(Array(repeating: nil, count: Int(max(0, count)))), task)
                 },
                 createInteger: { task, value in ReplyBuilder.place(.leaf(.integer(value)), task) },
                 createNil: { task in ReplyBuilder.place(.leaf(.null), task) },

@@ -6,6 +6,13 @@ struct ModelContents: Sendable {
     var leases: [String: LeaseRecord] = [:]
     private var lastMillisecond: UInt64 = 0
 
+    /// These contents with a clock that goes on from that of others: a new master does not repeat ids.
+    func continued(from other: ModelContents) -> ModelContents {
+        var continued = self
+        continued.lastMillisecond = other.lastMillisecond
+        return continued
+    }
+
     func holds(_ proof: LeaseProof) -> Bool {
         guard let record = leases[proof.key] else { return false }
         return record.owner == proof.owner && record.token == proof.token && !proof.owner.isEmpty

@@ -6,6 +6,13 @@ package final class ModelStore: BusStore {
     private let waiters = Mutex<[UInt64: Waiter]>([:])
     private let nextWaiter = Atomic<UInt64>(0)
 
+    private struct History {
+        var capacity: Int
+        var states: [ModelContents]
+    }
+
+    private let history = Mutex<History?>(nil)
+
     private struct Waiter {
         var positions: [String: EntryID]
         var continuation: CheckedContinuation<[String: EntryID], Never>
@@ -15,9 +22,39 @@ package final class ModelStore: BusStore {
     package init() { contents = Mutex(ModelContents()) }
 
     private func apply<Result: Sendable>(_ body: (inout ModelContents) -> Result) -> Result {
-        let result = contents.withLock { body(&$0) }
+        let result = contents.withLock { contents in
+            if let kept = history.withLock({ $0?.capacity }) {
+                history.withLock { history in
+                    history?.states.append(contents)
+                    if let count = history?.states.count, count > kept { history?.states.removeFirst(count - kept) }
+                }
+            }
+            return body(&contents)
+        }
         wake()
         return result
+    }
+
+    /// Remembers the contents before each of the newest operations, so that ``lose(_:)`` can go back to them.
+    package func rememberOperations(_ capacity: Int) {
+        history.withLock { $0 = History(capacity: capacity, states: []) }
+    }
+
+    /// Loses the newest operations, as a failover does that promotes a replica which had not received them, or a file
+    /// that is cut short.
+    ///
+    /// - Returns: how many were lost; at most as many as are remembered.
+    @discardableResult
+    package func lose(_ operations: Int) -> Int {
+        contents.withLock { contents in
+            history.withLock { history in
+                guard let states = history?.states, operations > 0, !states.isEmpty else { return 0 }
+                let lost = min(operations, states.count)
+                contents = states[states.count - lost].continued(from: contents)
+                history?.states.removeLast(lost)
+                return lost
+            }
+        }
     }
 
     private func wake() {
