@@ -6,7 +6,7 @@ import Testing
 
 struct StreamingDetectorTests {
     private func run(_ detector: inout some StreamingDetector, _ values: [Double]) -> [Double] {
-        values.enumerated().map { detector.update(Sample(timestamp: Int64($0) * 60_000, value: $1)) }
+        values.enumerated().map { detector.update(Sample(timestamp: Int64($0) * 60_000, value: $1)).score }
     }
 
     private func noise(_ count: Int, seed: UInt64, level: Double = 100) -> [Double] {

@@ -6,7 +6,7 @@ import Testing
 
 struct StreamingEnsembleTests {
     private func run(_ detector: inout StreamingEnsemble, _ series: [Sample]) -> [Double] {
-        series.map { detector.update($0) }
+        series.map { detector.update($0).score }
     }
 
     private func wave(days: Double, step: Double, seed: UInt64, noise: Double = 1) -> [Sample] {
@@ -87,24 +87,24 @@ struct StreamingEnsembleTests {
         var generator = SplitMix64(seed: 9)
         for index in 0..<2_000 {
             let value = index % 5 == 0 ? badValues.randomElement(using: &generator) ?? 0 : daily(Int64(index) * 300_000)
-            let score = detector.update(Sample(timestamp: Int64(index) * 300_000, value: value))
+            let score = detector.update(Sample(timestamp: Int64(index) * 300_000, value: value)).score
             #expect((0...1).contains(score))
         }
         for time in [Int64.min, -1, .max, .max, 0] {
-            #expect((0...1).contains(detector.update(Sample(timestamp: time, value: 1))))
+            #expect((0...1).contains(detector.update(Sample(timestamp: time, value: 1)).score))
         }
         for extremes in [[Int64.min, .max], [0, 1, 2, 3]] {
             var fresh = StreamingEnsemble()
             for time in extremes {
                 for value in badValues + [9e149, -9e149] {
-                    #expect((0...1).contains(fresh.update(Sample(timestamp: time, value: value))))
+                    #expect((0...1).contains(fresh.update(Sample(timestamp: time, value: value)).score))
                 }
             }
         }
         var swinging = StreamingEnsemble()
         for index in 0..<500 {
             let sample = Sample(timestamp: Int64(index) * 60_000, value: index % 2 == 0 ? 9e149 : -9e149)
-            #expect((0...1).contains(swinging.update(sample)))
+            #expect((0...1).contains(swinging.update(sample).score))
         }
     }
 

@@ -24,7 +24,7 @@ struct DetectCommand: ParsableCommand {
             let (stamps, samples) = try series("\(data)/metrics/\(columns[0])/\(columns[1]).csv")
             let begun = ContinuousClock.now
             var ensemble = StreamingEnsemble()
-            let scores = samples.map { ensemble.update($0) }
+            let scores = samples.map { ensemble.read($0).score }
             elapsed += begun.duration(to: .now)
             points += samples.count
             let rows = zip(stamps, scores).map { "\($0),\($1)\n" }

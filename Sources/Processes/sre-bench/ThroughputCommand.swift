@@ -24,11 +24,11 @@ struct ThroughputCommand: ParsableCommand {
         let week = Array(samples.prefix(10_080))
         let baseline = try Baseline.learn(from: week, configuration: .init(minimumDays: 0.1))
         report("learn \(week.count) points", unit: "ms", Self.repeated { _ = try? Baseline.learn(from: week) } * 1_000)
-        measure("StreamingEnsemble", samples, StreamingEnsemble()) { $0.update($1) }
+        measure("StreamingEnsemble", samples, StreamingEnsemble()) { $0.update($1).score }
         measure("EnsembleDetector", samples, EnsembleDetector(baseline: baseline)) { $0.update($1).score }
-        measure("EWMADetector", samples, EWMADetector()) { $0.update($1) }
-        measure("LevelShiftDetector", samples, LevelShiftDetector()) { $0.update($1) }
-        measure("FlatLineDetector", samples, FlatLineDetector()) { $0.update($1) }
+        measure("EWMADetector", samples, EWMADetector()) { $0.update($1).score }
+        measure("LevelShiftDetector", samples, LevelShiftDetector()) { $0.update($1).score }
+        measure("FlatLineDetector", samples, FlatLineDetector()) { $0.update($1).score }
     }
 
     private func measure<Engine: Encodable>(

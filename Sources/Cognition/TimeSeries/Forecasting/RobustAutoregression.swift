@@ -23,8 +23,8 @@ struct RobustAutoregression: Sendable, Equatable, Codable {
         var period = 1
         /// Penalty as a share of the variance, a hundredth of it a lag.
         var penalty = 0.003
-        /// Points after which an observation counts for a share of 1/e.
-        var memory = Double.infinity
+        /// Points after which an observation counts for a share of 1/e; `nil` when all count alike.
+        var memory: Double?
         var isLogarithmic = true
 
         /// Points that a fit needs.
@@ -158,7 +158,9 @@ extension RobustAutoregression {
             self.entries = entries
             constant = design.lags.count
             targets = Array(series[longest...])
-            weights = (longest..<series.count).map { exp(-Double(series.count - $0) / design.memory) }
+            weights = (longest..<series.count).map { row in
+                design.memory.map { exp(-Double(series.count - row) / $0) } ?? 1
+            }
         }
 
         func fit(penalty: Double) -> (coefficients: [Double], noise: Double)? {

@@ -24,16 +24,20 @@ package struct IsolationForestDetector: StreamingDetector {
     private var history: [[Double]] = []
     private var forest: [IsolationTree] = []
     private var sinceGrown = 0
-    private var typical = 0.0
-    private var scored = 0
-    private var spread = RunningScale(window: 1_000)
+    private var isolation = UnusualValue()
+    private var level = RecentLevel()
 
     /// - Parameter seed: of the random cuts; the same seed gives the same scores.
     package init(seed: UInt64 = 1) { generator = SplitMix64(seed: seed) }
 
     /// Takes in the next sample and scores it, in [0,1].
-    package mutating func update(_ sample: Sample) -> Double {
-        guard sample.isUsable else { return 0 }
+    package mutating func update(_ sample: Sample) -> Judgement {
+        guard sample.isUsable else { return .none }
+        let score = scored(sample)
+        return level.judge(sample.value, score: score)
+    }
+
+    private mutating func scored(_ sample: Sample) -> Double {
         defer {
             recent.append(sample.value)
             if recent.count > 8 { recent.removeFirst(recent.count - 8) }
@@ -56,14 +60,7 @@ package struct IsolationForestDetector: StreamingDetector {
     private mutating func score(_ features: [Double]) -> Double {
         guard !forest.isEmpty else { return 0 }
         let depth = forest.reduce(0) { $0 + $1.depth(of: features) } / Double(forest.count)
-        let isolation = exp2(-depth / IsolationTree.expectedDepth(Self.sample))
-        scored = min(scored + 1, 1 << 40)
-        if scored == 1 { typical = isolation }
-        let residual = isolation - typical
-        let deviation = spread.deviation(residual)
-        typical += max(-0.2, min(0.2, residual)) / min(Double(scored), 1_000)
-        spread.update(residual)
-        return scored > 64 ? Statistics.score(deviation: max(0, deviation)) : 0
+        return isolation.score(exp2(-depth / IsolationTree.expectedDepth(Self.sample)), step: 0.2)
     }
 
     private mutating func grow() {

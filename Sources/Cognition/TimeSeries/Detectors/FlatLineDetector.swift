@@ -1,13 +1,14 @@
 /// A series that varies and then repeats one value: a dead sensor, a stuck exporter, a hung process.
 ///
 /// The share of repetitions is learned from finished runs; a run of k repetitions then has the probability share^k.
-/// Series that have changed fewer than 16 times, or that repeat themselves almost always, are never flat. State: 6
+/// Series that have changed fewer than 16 times, or that repeat themselves almost always, are never flat. State: 12
 /// words.
 package struct FlatLineDetector: StreamingDetector {
     /// Name in configurations and explanations.
     package static let name = "flat-line"
     private static let leastChanges = 16.0
 
+    private var level = RecentLevel()
     private var last: Double?
     private var run = 0
     private var repetitions = 0.0
@@ -17,8 +18,13 @@ package struct FlatLineDetector: StreamingDetector {
     package init() {}
 
     /// Takes in the next sample and scores it, in [0,1].
-    package mutating func update(_ sample: Sample) -> Double {
-        guard sample.isUsable else { return 0 }
+    package mutating func update(_ sample: Sample) -> Judgement {
+        guard sample.isUsable else { return .none }
+        let score = scored(sample)
+        return level.judge(sample.value, score: score)
+    }
+
+    private mutating func scored(_ sample: Sample) -> Double {
         guard let last else {
             self.last = sample.value
             return 0

@@ -10,7 +10,5 @@ package protocol StreamingDetector: Sendable, Equatable, Codable {
     /// Takes in the next sample and scores it.
     ///
     /// Unusable samples score 0 and leave the state as it is. So does everything while there is too little history.
-    ///
-    /// - Returns: the score, in [0,1].
-    mutating func update(_ sample: Sample) -> Double
+    mutating func update(_ sample: Sample) -> Judgement
 }

@@ -9,7 +9,7 @@
 /// Spectral residual (Ren and others 2019, "Time-series anomaly detection service at Microsoft", section 4.1): windows
 /// of 64 values, the last 5 of them continued with the gradient before the newest one, average filter of 3. What the
 /// salience of the newest value has above the window's mean is measured in its own running spread, as the end of a
-/// window is more salient than its middle even in noise. State: at most 64 words.
+/// window is more salient than its middle even in noise. State: at most 70 words.
 package struct SpectralResidualDetector: StreamingDetector {
     /// Name in configurations and explanations.
     package static let name = "spectral-residual"
@@ -21,13 +21,19 @@ package struct SpectralResidualDetector: StreamingDetector {
     /// Newest values, oldest first.
     private var values: [Double] = []
     private var spread = RunningScale(window: 500)
+    private var level = RecentLevel()
 
     /// A detector that has seen nothing.
     package init() {}
 
     /// Takes in the next sample and scores it, in [0,1].
-    package mutating func update(_ sample: Sample) -> Double {
-        guard sample.isUsable else { return 0 }
+    package mutating func update(_ sample: Sample) -> Judgement {
+        guard sample.isUsable else { return .none }
+        let score = scored(sample)
+        return level.judge(sample.value, score: score)
+    }
+
+    private mutating func scored(_ sample: Sample) -> Double {
         values.append(sample.value)
         if values.count > Self.kept { values.removeFirst(values.count - Self.kept) }
         guard values.count == Self.kept else { return 0 }

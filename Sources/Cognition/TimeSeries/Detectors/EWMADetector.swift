@@ -17,19 +17,23 @@ package struct EWMADetector: StreamingDetector {
     package init() {}
 
     /// Takes in the next sample and scores it, in [0,1].
-    package mutating func update(_ sample: Sample) -> Double {
-        guard sample.isUsable else { return 0 }
+    package mutating func update(_ sample: Sample) -> Judgement {
+        guard sample.isUsable else { return .none }
         count = min(count + 1, 1 << 40)
         guard count > 1 else {
             level = sample.value
-            return 0
+            return Judgement(score: 0, expected: level, scale: 0)
         }
+        let judged = Judgement(score: 0, expected: level, scale: scale.value)
         let residual = sample.value - level
         let deviation = scale.deviation(residual)
         scale.update(residual)
         // A single outlier moves the level by at most three standard deviations' worth.
         let bound = count > Self.warmUp && scale.value > 0 ? 3 * scale.value : .greatestFiniteMagnitude
         level += max(-bound, min(bound, residual)) / min(Double(count), Self.window)
-        return count > Self.warmUp ? Statistics.score(deviation: deviation) : 0
+        guard count > Self.warmUp else { return judged }
+        return Judgement(
+            score: Statistics.score(deviation: deviation), expected: judged.expected, lower: judged.lower,
+            upper: judged.upper)
     }
 }

@@ -61,7 +61,11 @@ package struct StreamingEnsemble: StreamingDetector {
     package init() {}
 
     /// Takes in the next sample and scores it, in [0,1].
-    package mutating func update(_ sample: Sample) -> Double { read(sample).score }
+    package mutating func update(_ sample: Sample) -> Judgement {
+        let reading = read(sample)
+        return Judgement(
+            score: reading.score, expected: reading.expected, lower: reading.lower, upper: reading.upper)
+    }
 
     /// Takes in the next sample.
     ///

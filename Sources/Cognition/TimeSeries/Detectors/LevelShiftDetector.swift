@@ -23,13 +23,14 @@ package struct LevelShiftDetector: StreamingDetector {
     package init() {}
 
     /// Takes in the next sample and scores it, in [0,1].
-    package mutating func update(_ sample: Sample) -> Double {
-        guard sample.isUsable else { return 0 }
+    package mutating func update(_ sample: Sample) -> Judgement {
+        guard sample.isUsable else { return .none }
         count = min(count + 1, 1 << 40)
         guard count > 1 else {
             level = sample.value
-            return 0
+            return Judgement(score: 0, expected: level, scale: 0)
         }
+        var judgement = Judgement(score: 0, expected: level, scale: scale.value)
         let residual = sample.value - level
         let deviation = max(-4, min(4, scale.deviation(residual)))
         scale.update(residual)
@@ -37,12 +38,13 @@ package struct LevelShiftDetector: StreamingDetector {
         level += max(-bound, min(bound, residual)) / min(Double(count), Self.window)
         memory += (deviation * lastDeviation - memory) / min(Double(count), Self.window)
         lastDeviation = deviation
-        guard count > Self.warmUp else { return 0 }
+        guard count > Self.warmUp else { return judgement }
         // Long-run variance of a first-order autoregression against its plain one.
         let correlation = max(0, min(0.95, memory))
         let shrink = ((1 - correlation) / (1 + correlation)).squareRoot()
         above = min(60, max(0, above + deviation * shrink - Self.allowance))
         below = min(60, max(0, below - deviation * shrink - Self.allowance))
-        return Statistics.score(logarithm: -max(above, below))
+        judgement.score = Statistics.score(logarithm: -max(above, below))
+        return judgement
     }
 }

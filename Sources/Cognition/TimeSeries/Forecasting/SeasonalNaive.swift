@@ -1,0 +1,31 @@
+/// The last season again, or the last value: what every other forecaster has to beat.
+///
+/// The spread is that of the seasonal differences, and grows with the root of the seasons ahead (Hyndman and
+/// Athanasopoulos, section 5.5). State: one season.
+package struct SeasonalNaive: Forecaster {
+    /// Name in configurations and explanations.
+    package static let name = "seasonal-naive"
+
+    private let season: [Double]
+    private let deviation: Double
+
+    /// Takes the longest season that the history holds twice.
+    package init(fitting history: [Double], seasons: [Int]) throws(ForecastError) {
+        let values = FilledHistory.filled(history)
+        guard values.count >= 2 else { throw .insufficientData(have: values.count, need: 2) }
+        let period = FilledHistory.seasons(seasons, points: values.count).last ?? 1
+        season = Array(values.suffix(period))
+        let differences = (period..<values.count).map { values[$0] - values[$0 - period] }
+        let size = max(1e-300, differences.reduce(0) { max($0, abs($1)) })
+        let squares = differences.reduce(0) { $0 + $1 / size * ($1 / size) }
+        deviation = size * (squares / Double(max(1, differences.count))).squareRoot()
+    }
+
+    /// The distribution of the next values.
+    package func forecast(horizon: Int) -> ForecastPath {
+        let steps = 0..<max(0, horizon)
+        return ForecastPath(
+            means: steps.map { season[$0 % season.count] },
+            deviations: steps.map { deviation * Double($0 / season.count + 1).squareRoot() })
+    }
+}
