@@ -251,6 +251,14 @@ let package = Package(
         tests("DecisionTests", ["Authority", "Bus", "Decision", "Model", "Signatures", "WireFormat"]),
         tests("AnalyzerTests", ["Analyzer", "Bus", "Diagnosis", "Model", "TimeSeries", "WireFormat"]),
         .target(name: "KubeSimulator", dependencies: ["Kubernetes", "Yams"], path: "Tests/KubeSimulator"),
+        .target(
+            name: "SafetyProofs",
+            dependencies: [
+                "Authority", "Bus", "Decision", "KubeSimulator", "Kubernetes", "Model", "Remediation", "Signatures",
+                "WireFormat", .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/SafetyProofs"),
+        tests("SafetyProofTests", ["SafetyProofs"]),
         .executableTarget(
             name: "FakeKube",
             dependencies: [

@@ -54,6 +54,10 @@ package struct ResourceType: Sendable, Hashable {
     package static let clusterRoleBindings = ResourceType(
         "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced: false)
 
+    package static let admissionPolicies = ResourceType(
+        "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy",
+        namespaced: false, generation: true)
+
     /// Everything that is served.
     package static let all: [ResourceType] = [
         deployments, replicaSets, pods, nodes, budgets, autoscalers, roles, roleBindings, clusterRoles,
