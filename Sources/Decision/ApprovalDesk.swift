@@ -210,6 +210,7 @@ package struct ApprovalDesk: Sendable {
                 ]
             }
             transaction.merge(link.transaction)
+            transaction.isReplicated = true
             if case .committed = try await store.transition(transaction) { return .recorded(state: next.rawValue) }
         }
         return .auditMoved

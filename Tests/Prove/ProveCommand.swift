@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Proofs
+import SafetyProofs
 
 /// Runs proofs.
 @main
@@ -11,6 +12,8 @@ struct ProveCommand: AsyncParsableCommand {
 
     static let proofs: [any Proof.Type] = [
         DifferentialProof.self, AOFProof.self, ProcessesProof.self, SentinelProof.self, ClusterProof.self,
+        CrashPointsProof.self, ForgeriesProof.self, AuthorityMatrixProof.self, InjectionsProof.self,
+        AdversariesProof.self,
     ]
 }
 

@@ -3,6 +3,7 @@ import Foundation
 import KubeSimulator
 import Kubernetes
 import Model
+import Proofs
 import Remediation
 import Synchronization
 
@@ -19,8 +20,8 @@ package enum AdversaryProof {
     ]
 
     /// Runs every change at every request the executor makes about the target; a short run leaves out two changes.
-    package static func run(manifests: String, seed: UInt64, isShort: Bool = false) async throws -> ProofResult {
-        var result = ProofResult("adversary", seed: seed)
+    package static func run(seed: UInt64, isShort: Bool = false) async throws -> ProofReport {
+        var result = ProofReport("adversary", seed: seed)
         for isGood in [true, false] {
             for change in isShort ? [changes[0], changes[3]] : changes {
                 for (verb, moment) in [
@@ -34,7 +35,7 @@ package enum AdversaryProof {
                             manager: change.manager, skip: skip)
                         let name =
                             "\(change.name) \(moment.rawValue) \(verb) \(skip), metric \(isGood ? "good" : "bad")"
-                        let acted = try await check(manifests, name, isGood, &result, &unseen) { stage in
+                        let acted = try await check(name, isGood, &result, &unseen) { stage in
                             stage.server.add(adversary: adversary)
                         }
                         guard acted else { break }
@@ -44,7 +45,7 @@ package enum AdversaryProof {
                 for look in 1...3 {
                     let name = "\(change.name) at look \(look), metric \(isGood ? "good" : "bad")"
                     var succeeded: [String] = []
-                    _ = try await check(manifests, name, isGood, &result, &succeeded) { stage in
+                    _ = try await check(name, isGood, &result, &succeeded) { stage in
                         let countdown = Looks(look)
                         stage.onVerify.withLock { hook in
                             hook = { stage in
@@ -72,10 +73,10 @@ package enum AdversaryProof {
     ///
     /// - Returns: whether the adversary got to act.
     private static func check(
-        _ manifests: String, _ name: String, _ isGood: Bool, _ result: inout ProofResult,
+        _ name: String, _ isGood: Bool, _ result: inout ProofReport,
         _ succeeded: inout [String], prepare: (Stage) -> Void
     ) async throws -> Bool {
-        let stage = try Stage(manifests: manifests)
+        let stage = try Stage()
         stage.metric.withLock { $0 = isGood ? 100 : 500 }
         let record = try await stage.propose()
         try await stage.say(.approve, about: record)

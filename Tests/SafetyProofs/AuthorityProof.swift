@@ -2,6 +2,7 @@ import Authority
 import Bus
 import Decision
 import Model
+import Proofs
 import Signatures
 import Synchronization
 import WireFormat
@@ -42,9 +43,9 @@ package enum AuthorityProof {
     }
 
     /// Runs every cell; a short run leaves out most pairs of people and two of the scores.
-    package static func run(manifests: String, seed: UInt64, isShort: Bool = false) async throws -> ProofResult {
-        var result = ProofResult("authority", seed: seed)
-        let stage = try Stage(manifests: manifests)
+    package static func run(seed: UInt64, isShort: Bool = false) async throws -> ProofReport {
+        var result = ProofReport("authority", seed: seed)
+        let stage = try Stage()
         let users = [
             User(name: "jane@example.com", roles: ["approver"], key: stage.jane),
             User(name: "john@example.com", roles: ["approver"], key: stage.john),
@@ -103,7 +104,7 @@ package enum AuthorityProof {
     }
 
     private static func check(
-        _ cell: Cell, _ users: [User], _ base: PlanRecord, _ stage: Stage, _ result: inout ProofResult
+        _ cell: Cell, _ users: [User], _ base: PlanRecord, _ stage: Stage, _ result: inout ProofReport
     ) throws {
         var policy = stage.policy.withLock { $0 }
         policy.approvers = users.filter { !$0.roles.isEmpty }.map {

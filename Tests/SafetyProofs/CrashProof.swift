@@ -1,8 +1,10 @@
 import Authority
 import KubeSimulator
 import Model
+import Proofs
 import Remediation
 import Synchronization
+import TestSupport
 
 /// Every crash point of the executor × every step × every outcome of the reply, enumerated; then two crashes at random.
 package enum CrashProof {
@@ -46,9 +48,9 @@ package enum CrashProof {
     ///   - runs: schedules with two crashes, after the enumeration.
     ///   - isShort: enumerates two replies instead of all.
     package static func run(
-        manifests: String, runs: Int, seed: UInt64, isShort: Bool = false
-    ) async throws -> ProofResult {
-        var result = ProofResult("crash-points", seed: seed)
+        runs: Int, seed: UInt64, isShort: Bool = false
+    ) async throws -> ProofReport {
+        var result = ProofReport("crash-points", seed: seed)
         var reached: Set<CrashPoint> = []
         for isGood in [true, false] {
             for reply in isShort ? Array(replies.prefix(2)) : replies {
@@ -59,7 +61,7 @@ package enum CrashProof {
                             let name =
                                 "\(point.rawValue) \(hit), reply \(reply.name) \(skip), metric \(isGood ? "good" : "bad")"
                             let isStruck = try await check(
-                                manifests, name, crashes, reply.fault, skip: skip, isGood: isGood, &reached, &result)
+                                name, crashes, reply.fault, skip: skip, isGood: isGood, &reached, &result)
                             if !isStruck { break }
                         }
                     }
@@ -77,7 +79,7 @@ package enum CrashProof {
             let reply = replies.randomElement(using: &generator) ?? replies[0]
             let name = "random \(index): \(crashes), reply \(reply.name)"
             _ = try await check(
-                manifests, name, crashes, reply.fault, skip: Int.random(in: 0...4, using: &generator),
+                name, crashes, reply.fault, skip: Int.random(in: 0...4, using: &generator),
                 isGood: Bool.random(using: &generator), &reached, &result)
         }
         for point in CrashPoint.allCases where !reached.contains(point) {
@@ -91,10 +93,10 @@ package enum CrashProof {
     ///
     /// - Returns: whether the first crash happened.
     private static func check(
-        _ manifests: String, _ name: String, _ crashes: [(CrashPoint, Int)], _ fault: Fault?, skip: Int, isGood: Bool,
-        _ reached: inout Set<CrashPoint>, _ result: inout ProofResult
+        _ name: String, _ crashes: [(CrashPoint, Int)], _ fault: Fault?, skip: Int, isGood: Bool,
+        _ reached: inout Set<CrashPoint>, _ result: inout ProofReport
     ) async throws -> Bool {
-        let stage = try Stage(manifests: manifests)
+        let stage = try Stage()
         stage.metric.withLock { $0 = isGood ? 100 : 500 }
         let record = try await stage.propose()
         try await stage.say(.approve, about: record)
@@ -140,10 +142,10 @@ package enum CrashProof {
     }
 
     /// An executor that sleeps at a crash point while another takes over, and then wakes.
-    package static func zombies(manifests: String, seed: UInt64) async throws -> ProofResult {
-        var result = ProofResult("zombies", seed: seed)
+    package static func zombies(seed: UInt64) async throws -> ProofReport {
+        var result = ProofReport("zombies", seed: seed)
         for point in CrashPoint.allCases where point != .beforeRollback && point != .afterRollbackPatch {
-            let stage = try Stage(manifests: manifests)
+            let stage = try Stage()
             let record = try await stage.propose()
             try await stage.say(.approve, about: record)
             let (asleep, sleeping) = AsyncStream.makeStream(of: Void.self)

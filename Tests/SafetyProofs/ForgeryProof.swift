@@ -2,8 +2,10 @@ import Authority
 import Bus
 import Decision
 import Model
+import Proofs
 import Signatures
 import Synchronization
+import TestSupport
 import WireFormat
 
 /// An attacker who may write anything to the store: forged, mutated and replayed records have no effect.
@@ -25,10 +27,10 @@ package enum ForgeryProof {
     }
 
     /// Runs so many attacks on one installation.
-    package static func run(manifests: String, runs: Int, seed: UInt64) async throws -> ProofResult {
-        var result = ProofResult("forgery", seed: seed)
+    package static func run(runs: Int, seed: UInt64) async throws -> ProofReport {
+        var result = ProofReport("forgery", seed: seed)
         var generator = SeededGenerator(seed: seed)
-        let stage = try Stage(manifests: manifests)
+        let stage = try Stage()
         let loot = try await loot(stage)
         let before = stage.effects.count
         result.require(before == 2, "the honest plan had \(before) effects instead of 2")
@@ -226,7 +228,7 @@ package enum ForgeryProof {
     // MARK: Mutation after approval
 
     /// Every field of a plan, changed after it was approved: refused.
-    private static func mutateEveryField(_ stage: Stage, _ loot: Loot, _ result: inout ProofResult) async throws {
+    private static func mutateEveryField(_ stage: Stage, _ loot: Loot, _ result: inout ProofReport) async throws {
         let record = try await stage.propose(title: "to be mutated")
         try await stage.say(.approve, about: record)
         let approved = try await stage.record(record.hash)

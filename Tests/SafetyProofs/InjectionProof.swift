@@ -3,6 +3,7 @@ import Decision
 import KubeSimulator
 import Kubernetes
 import Model
+import Proofs
 import Signatures
 import Synchronization
 
@@ -34,13 +35,13 @@ package enum InjectionProof {
     package static var corpus: [String] { orders.flatMap { order in disguises.map { $0(order) } } }
 
     /// Plans with every text in every place where text comes from outside.
-    package static func run(manifests: String, seed: UInt64) async throws -> ProofResult {
-        var result = ProofResult("injection", seed: seed)
+    package static func run(seed: UInt64) async throws -> ProofReport {
+        var result = ProofReport("injection", seed: seed)
         result.figures["texts"] = Double(corpus.count)
-        let clean = try await plan(manifests, nil)
+        let clean = try await plan(nil)
         result.require(clean.state == .awaiting, "the clean plan is \(clean.state.rawValue): \(clean.reason)")
         for text in corpus {
-            let poisoned = try await plan(manifests, text)
+            let poisoned = try await plan(text)
             result.runs += 1
             result.require(
                 Self.shape(poisoned) == Self.shape(clean),
@@ -64,8 +65,8 @@ package enum InjectionProof {
         return "\(proposal.state) \(proposal.reason) \(plan)"
     }
 
-    private static func plan(_ manifests: String, _ text: String?) async throws -> PlanMaker.Proposal {
-        let stage = try Stage(manifests: manifests)
+    private static func plan(_ text: String?) async throws -> PlanMaker.Proposal {
+        let stage = try Stage()
         let poison = text ?? "nothing unusual"
         var deployment = SampleEstate.deployment("web", image: "web:1", replicas: 3)
         deployment[path: ["metadata", "annotations"]] = ["note": .string(poison)]

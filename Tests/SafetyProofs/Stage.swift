@@ -43,8 +43,8 @@ package final class Stage: Sendable {
     let time = Mutex(start)
     private let serial = Mutex<Int64>(0)
 
-    /// - Parameter manifests: folder of the shipped roles.
-    package init(manifests: String, change: (inout Policy) -> Void = { _ in }) throws {
+    /// A stage under the shipped roles, with the policy changed as told.
+    package init(change: (inout Policy) -> Void = { _ in }) throws {
         var policy = Policy(
             hash: "policy-1", namespaces: [Self.namespace],
             actions: Set(ActionType.allCases.filter(\.isKubernetes)),
@@ -56,7 +56,7 @@ package final class Stage: Sendable {
         change(&policy)
         self.policy = Mutex(policy)
         server.load(SampleEstate.objects)
-        server.load(try SampleEstate.manifests(folder: manifests))
+        server.load(try SampleEstate.manifests(folder: ShippedManifests.folder))
         server.add(token: "executor", .init(name: Self.executorUser))
         server.add(token: "planner", .init(name: "system:serviceaccount:sre-agent:sre-planner"))
     }
