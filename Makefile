@@ -51,8 +51,13 @@ demo: deps ## Walk one incident to its end (YES=1 signs the approval by itself)
 	.build/debug/sre-agent demo $(if $(YES),--yes)
 
 bench: ## Run a benchmark in release mode (NAME=throughput, or NAME="detect --data DIR --out DIR", …)
+ifeq ($(NAME),approval)
+	$(SWIFT_BUILD)
+	.build/debug/sre-prove approval $(if $(RUNS),--runs $(RUNS))
+else
 	$(SWIFT_BUILD) -c release --product sre-bench
 	.build/release/sre-bench $(or $(NAME),throughput)
+endif
 
 docs: ## Build the documentation of every library with DocC into .build/docs; a warning is an error
 	@mkdir -p .build/docs

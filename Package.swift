@@ -258,8 +258,12 @@ let package = Package(
         .target(
             name: "SafetyProofs",
             dependencies: [
-                "Authority", "Bus", "Decision", "KubeSimulator", "Kubernetes", "Model", "Proofs", "Remediation",
-                "Signatures", "TestSupport", "WireFormat", .product(name: "Logging", package: "swift-log"),
+                "Authority", "Bus", "Decision", "KubeSimulator", "Kubernetes", "Model", "Proofs", "RedisBus",
+                "RedisClient", "Remediation", "Settings", "Signatures", "TestSupport", "WireFormat",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Tests/SafetyProofs"),
         tests("SafetyProofTests", ["Proofs", "SafetyProofs"]),

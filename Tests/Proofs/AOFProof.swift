@@ -120,7 +120,8 @@ package enum AOFProof: Proof {
         let done = try await number(counters, "done:adder:\(input)")
         let appended = try await number(counters, "appended:\(input)")
         let mark = try await store.fields(keys.marks(partition))["p"].map { String(decoding: $0, as: UTF8.self) }
-        let position = try await store.fields(state)["position:\(input)"]
+        let position =
+            try await store.fields(state)["position:\(input)"]
             .flatMap { EntryID(String(decoding: $0, as: UTF8.self)) } ?? .zero
         let consumed = try await store.entries(input, after: .zero, limit: 10_000).count { $0.id <= position }
         let audit = try await store.entries(keys.stream(.audit, partition), after: .zero, limit: 10_000)
@@ -129,7 +130,8 @@ package enum AOFProof: Proof {
         let verifier = AuditVerifier(digest: Fixtures.digest, signatures: Ed25519Verifier(), auditors: [])
         var violations: [String] = []
         func check(_ holds: Bool, _ text: String) { if !holds { violations.append(text) } }
-        check(outputs == Array(0..<version).map { $0 + 1 }, "version \(version) and outputs \(outputs.suffix(3)) differ")
+        check(
+            outputs == Array(0..<version).map { $0 + 1 }, "version \(version) and outputs \(outputs.suffix(3)) differ")
         check(sum == version * (version + 1) / 2, "sum \(sum) is not that of \(version) entries")
         check(Int64(consumed) == version && done == version, "position \(consumed), done \(done), version \(version)")
         check(

@@ -18,7 +18,8 @@ package enum SentinelProof: Proof {
             let isPause = Bool.random(using: &generator)
             let group = try SentinelGroup()
             let before = try group.master() ?? 0
-            try await GroupRun.drive(group.url, replicas: 1, lanes: 3, &report, "seed \(seed + UInt64(run))") { workload in
+            try await GroupRun.drive(group.url, replicas: 1, lanes: 3, &report, "seed \(seed + UInt64(run))") {
+                workload in
                 await workload.awaitProgress(50)
                 // Paused, the old master is an isolated one: it comes back later, still believing.
                 if isPause { group.servers[before].signal(SIGSTOP) } else { group.servers[before].end() }
@@ -48,7 +49,8 @@ package enum ClusterProof: Proof {
             let group = try ClusterGroup()
             let lane = Int.random(in: 0..<6, using: &generator)
             let victim = try group.masters().randomElement(using: &generator) ?? 0
-            try await GroupRun.drive(group.url, replicas: 1, lanes: 6, &report, "seed \(seed + UInt64(run))") { workload in
+            try await GroupRun.drive(group.url, replicas: 1, lanes: 6, &report, "seed \(seed + UInt64(run))") {
+                workload in
                 await workload.awaitProgress(30)
                 _ = try group.migrate(slotOf: "sre:\(Partition(rawValue: lane).tag):document")
                 await workload.awaitProgress(workload.progress + 30)

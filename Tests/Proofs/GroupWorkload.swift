@@ -117,7 +117,8 @@ final class GroupWorkload: Sendable {
             let acknowledged = lanes.withLock { $0[lane].acknowledged }
             let version = try await version(lane)
             if version < acknowledged {
-                violations.append("lane \(lane): transition \(acknowledged) was acknowledged, version \(version) is left")
+                violations.append(
+                    "lane \(lane): transition \(acknowledged) was acknowledged, version \(version) is left")
             }
             let (_, stream, marks) = keys(lane)
             var numbers: [Int64] = []

@@ -26,7 +26,9 @@ package struct HistoryChecker: Sendable {
     package static func violations(inputs: [Int64], outputs: [Output]) -> [String] {
         var violations: [String] = []
         var seen: Set<Int64> = []
-        for output in outputs where !seen.insert(output.number).inserted { violations.append("\(output.number) doubled") }
+        for output in outputs where !seen.insert(output.number).inserted {
+            violations.append("\(output.number) doubled")
+        }
         let lost = Set(inputs).subtracting(seen).sorted()
         if !lost.isEmpty { violations.append("\(lost.count) lost, the first is \(lost[0])") }
         let invented = seen.subtracting(inputs).sorted()

@@ -77,7 +77,8 @@ package enum ProcessesProof: Proof {
                 let inputs = try await store.entries(input, after: .zero, limit: 10_000)
                     .compactMap { $0.text("n").flatMap { Int64($0) } }
                 if inputs != Array(1...entries) {
-                    report.violations.append("seed \(seed): partition \(partition.rawValue): the stream itself is wrong")
+                    report.violations.append(
+                        "seed \(seed): partition \(partition.rawValue): the stream itself is wrong")
                 }
                 let output = keys.stream(.anomalies, partition)
                 let isDone = await eventually(within: .seconds(30)) {

@@ -13,7 +13,7 @@ struct ProveCommand: AsyncParsableCommand {
     static let proofs: [any Proof.Type] = [
         DifferentialProof.self, AOFProof.self, ProcessesProof.self, SentinelProof.self, ClusterProof.self,
         CrashPointsProof.self, ForgeriesProof.self, AuthorityMatrixProof.self, InjectionsProof.self,
-        AdversariesProof.self,
+        AdversariesProof.self, ExecutorProcessProof.self, ApprovalBenchmark.self,
     ]
 }
 

@@ -34,4 +34,9 @@ private func expectHolds(_ result: ProofReport, atLeast runs: Int) {
     @Test func nobodyElsesChangeIsOverwritten() async throws {
         expectHolds(try await AdversaryProof.run(seed: 1, isShort: true), atLeast: 40)
     }
+
+    @Test func realExecutorsThatDieLeaveEachStepDoneOnce() async throws {
+        let result = try await ExecutorProcessProof.run(runs: 4, seed: 7) { _ in }
+        expectHolds(result, atLeast: 4)
+    }
 }

@@ -29,7 +29,7 @@ package final class Stage: Sendable {
     package static let start = Timestamp(milliseconds: 1_770_388_222_000)
 
     package let server = APIServer()
-    package let store = ModelStore()
+    package let store: any BusStore
     package let keys = Keys()
     package let planner = Ed25519Signer()
     package let jane = Ed25519Signer()
@@ -40,11 +40,26 @@ package final class Stage: Sendable {
     package let metric = Mutex<Double?>(100)
     /// Called with each look at a metric.
     package let onVerify = Mutex<(@Sendable (Stage) -> Void)?>(nil)
-    let time = Mutex(start)
+    private let transport: any KubernetesTransport
+    private let time: Mutex<Timestamp>
+    private let isClockReal: Bool
     private let serial = Mutex<Int64>(0)
 
     /// A stage under the shipped roles, with the policy changed as told.
-    package init(change: (inout Policy) -> Void = { _ in }) throws {
+    ///
+    /// - Parameters:
+    ///   - store: default one in memory.
+    ///   - transport: to a server of its own; default to ``server``.
+    ///   - start: time at which the stage begins.
+    ///   - isClockReal: time passes by itself.
+    package init(
+        store: any BusStore = ModelStore(), transport: (any KubernetesTransport)? = nil, start: Timestamp = start,
+        isClockReal: Bool = false, change: (inout Policy) -> Void = { _ in }
+    ) throws {
+        self.store = store
+        self.transport = transport ?? SimulatedTransport(server)
+        self.time = Mutex(start)
+        self.isClockReal = isClockReal
         var policy = Policy(
             hash: "policy-1", namespaces: [Self.namespace],
             actions: Set(ActionType.allCases.filter(\.isKubernetes)),
@@ -62,7 +77,10 @@ package final class Stage: Sendable {
     }
 
     /// Time of all clocks.
-    package var now: Timestamp { time.withLock { $0 } }
+    package var now: Timestamp {
+        isClockReal
+            ? Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000)) : time.withLock { $0 }
+    }
 
     /// Lets time pass.
     package func pass(seconds: Double) { time.withLock { $0 = $0.advanced(bySeconds: seconds) } }
@@ -71,7 +89,7 @@ package final class Stage: Sendable {
 
     func client(_ token: String) -> KubernetesClient {
         KubernetesClient(
-            KubernetesAccess(server: "simulated", token: token), transport: SimulatedTransport(server),
+            KubernetesAccess(server: "simulated", token: token), transport: transport,
             requestsPerSecond: 1e6, burst: 1_000_000)
     }
 

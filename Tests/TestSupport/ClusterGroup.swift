@@ -100,7 +100,8 @@ package final class ClusterGroup: Sendable {
         _ = try cli(target, "cluster", "setslot", "\(slot)", "importing", source)
         _ = try cli(owner, "cluster", "setslot", "\(slot)", "migrating", name)
         while true {
-            let keys = try cli(owner, "cluster", "getkeysinslot", "\(slot)", "10").split(separator: "\n").map(String.init)
+            let keys = try cli(owner, "cluster", "getkeysinslot", "\(slot)", "10").split(separator: "\n").map(
+                String.init)
             if keys.isEmpty { break }
             _ = try TestHost.run(
                 "/usr/bin/redis-cli",
