@@ -9,7 +9,7 @@ RUNS ?=
 SEED ?=
 SWIFT_BUILD := swift build
 PACKAGES := libhiredis-dev redis-server redis-sentinel prometheus prometheus-node-exporter protobuf-compiler curl iproute2 openssh-client openssl
-LIBRARIES = $(filter-out TestSupport Proofs,$(shell sed -n \
+LIBRARIES = $(filter-out TestSupport Proofs SafetyProofs KubeSimulator,$(shell sed -n \
   '/\.target.$$/{n;s/^[^"]*name: "\([A-Za-z]*\)".*/\1/p};s/.*\.target.name: "\([A-Za-z]*\)".*/\1/p' Package.swift))
 PROTOC_GEN := .build/debug/protoc-gen-swift
 

@@ -68,7 +68,10 @@ package struct ResourceType: Sendable, Hashable {
         ResourceType("", "v1", "secrets", "Secret"),
         ResourceType("", "v1", "events", "Event", short: ["ev"]),
         ResourceType("", "v1", "serviceaccounts", "ServiceAccount", short: ["sa"]),
-        ResourceType("coordination.k8s.io", "v1", "leases", "Lease"),
+        ResourceType("coordination.k8s.io", "v1", "leases", "Lease"), admissionPolicies,
+        ResourceType(
+            "admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings",
+            "ValidatingAdmissionPolicyBinding", namespaced: false, generation: true),
         ResourceType(
             "networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", short: ["netpol"], generation: true),
         ResourceType("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", generation: true),

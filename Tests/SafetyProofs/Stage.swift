@@ -121,7 +121,8 @@ package final class Stage: Sendable {
                 Step(index: index, description: "\(action.type.rawValue)", action: action, timeoutSeconds: 30)
             }
         }
-        let surveyor = KubernetesSurveyor(client: client("planner"), digest: SHA256Digest())
+        let surveyor = KubernetesSurveyor(
+            client: client("planner"), digest: SHA256Digest(), executor: Self.executorUser)
         let survey = await surveyor.survey(
             PlanDraft(target: Self.target, steps: steps(actions), rollback: steps(rollback)))
         guard survey.objections.isEmpty else { throw ProofError("the survey objects: \(survey.objections)") }
