@@ -266,7 +266,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Tests/SafetyProofs"),
-        tests("SafetyProofTests", ["Proofs", "SafetyProofs"]),
+        tests("SafetyProofTests", ["Authority", "Bus", "Model", "Proofs", "SafetyProofs"]),
         .executableTarget(
             name: "FakeKube",
             dependencies: [

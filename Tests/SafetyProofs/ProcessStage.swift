@@ -116,6 +116,28 @@ package final class ProcessStage: Sendable {
 
     private func end() { kube.end() }
 
+    // MARK: Approver
+
+    /// Runs the approver's CLI as jane.
+    ///
+    /// - Returns: exit code and everything it printed.
+    package func approver(_ arguments: String...) throws -> (status: Int32, text: String) {
+        let key = folder + "/jane.key"
+        if !FileManager.default.fileExists(atPath: key) { try KeyFile.create(stage.jane, at: key, passphrase: "") }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: programs + "/sre-approver")
+        process.arguments = arguments + ["--config", folder + "/config.yaml"]
+        process.environment = ProcessInfo.processInfo.environment.merging(["SRE_APPROVER_KEY": key]) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+
     // MARK: Executors
 
     /// A running executor.
