@@ -8,8 +8,8 @@ NAME ?=
 RUNS ?=
 SEED ?=
 SWIFT_BUILD := swift build
-PACKAGES := libhiredis-dev redis-server redis-sentinel prometheus prometheus-node-exporter protobuf-compiler curl iproute2
-LIBRARIES = $(filter-out TestSupport Proofs,$(shell sed -n \
+PACKAGES := libhiredis-dev redis-server redis-sentinel prometheus prometheus-node-exporter protobuf-compiler curl iproute2 openssh-client openssl
+LIBRARIES = $(filter-out TestSupport Proofs SafetyProofs KubeSimulator,$(shell sed -n \
   '/\.target.$$/{n;s/^[^"]*name: "\([A-Za-z]*\)".*/\1/p};s/.*\.target.name: "\([A-Za-z]*\)".*/\1/p' Package.swift))
 PROTOC_GEN := .build/debug/protoc-gen-swift
 
@@ -51,8 +51,13 @@ demo: deps ## Walk one incident to its end (YES=1 signs the approval by itself)
 	.build/debug/sre-agent demo $(if $(YES),--yes)
 
 bench: ## Run a benchmark in release mode (NAME=throughput, or NAME="detect --data DIR --out DIR", …)
+ifeq ($(NAME),approval)
+	$(SWIFT_BUILD)
+	.build/debug/sre-prove approval $(if $(RUNS),--runs $(RUNS))
+else
 	$(SWIFT_BUILD) -c release --product sre-bench
 	.build/release/sre-bench $(or $(NAME),throughput)
+endif
 
 docs: ## Build the documentation of every library with DocC into .build/docs; a warning is an error
 	@mkdir -p .build/docs

@@ -180,7 +180,8 @@ let package = Package(
         process(
             "sre-agent",
             [
-                "Authority", "Bus", "Model", "RedisBus", "RedisClient", "Settings", "Signatures", "WireFormat",
+                "Authority", "Bus", "Decision", "Model", "RedisBus", "RedisClient", "Settings", "Signatures",
+                "WireFormat",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -209,7 +210,8 @@ let package = Package(
         process(
             "sre-approver",
             [
-                "Authority", "Bus", "Decision", "Model", "RedisBus", "RedisClient", "Settings", "Signatures",
+                "Authority", "Bus", "Decision", "Model", "RedisBus", "RedisClient", "Remediation", "Settings",
+                "Signatures",
                 "WireFormat",
             ]),
         process(
@@ -239,7 +241,9 @@ let package = Package(
             path: "Tests/Proofs"),
         .executableTarget(
             name: "sre-prove",
-            dependencies: ["Proofs", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "Proofs", "SafetyProofs", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             path: "Tests/Prove"),
         tests("ProofTests", ["Proofs"]),
         tests("ModelTests", ["Model"]),
@@ -248,10 +252,22 @@ let package = Package(
         tests("BusTests", ["Bus", "Model", "Signatures", "WireFormat"]),
         tests("RedisIntegrationTests", ["Bus", "RedisBus", "RedisClient"]),
         tests("ArchitectureTests", []),
-        tests("SettingsTests", ["Authority", "Settings"]),
+        tests("SettingsTests", ["Authority", "Model", "Settings", "Signatures"]),
         tests("DecisionTests", ["Authority", "Bus", "Decision", "Model", "Signatures", "WireFormat"]),
         tests("AnalyzerTests", ["Analyzer", "Bus", "Diagnosis", "Model", "TimeSeries", "WireFormat"]),
         .target(name: "KubeSimulator", dependencies: ["Kubernetes", "Yams"], path: "Tests/KubeSimulator"),
+        .target(
+            name: "SafetyProofs",
+            dependencies: [
+                "Authority", "Bus", "Decision", "KubeSimulator", "Kubernetes", "Model", "Proofs", "RedisBus",
+                "RedisClient", "Remediation", "Settings", "Signatures", "TestSupport", "WireFormat",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            path: "Tests/SafetyProofs"),
+        tests("SafetyProofTests", ["Authority", "Bus", "Model", "Proofs", "SafetyProofs"]),
         .executableTarget(
             name: "FakeKube",
             dependencies: [
@@ -292,6 +308,7 @@ let package = Package(
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ]),
+        tests("SignaturesTests", ["Signatures"]),
         tests("AuthorityTests", ["Authority", "Model", "Signatures", "WireFormat"]),
         tests("RemediationTests", ["Model", "Remediation"]),
     ]

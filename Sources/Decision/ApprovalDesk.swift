@@ -55,12 +55,22 @@ package struct ApprovalDesk: Sendable {
     package func pending() async throws -> [FiledPlan] {
         var plans: [(FiledPlan, Int64)] = []
         for partition in Partition.all(count: partitions) {
-            for member in try await store.ranked(keys.approvalQueue(partition), minimum: 0, limit: 10_000) {
-                guard let filed = try await load(member.member, partition) else { continue }
-                plans.append((filed, member.score))
-            }
+            let members = try await store.ranked(keys.approvalQueue(partition), minimum: 0, limit: 10_000)
+            plans += try await load(members, partition)
         }
         return plans.sorted { ($0.1, $0.0.record.id) < ($1.1, $1.0.record.id) }.map(\.0)
+    }
+
+    /// Reads many plans at once, so that a long queue takes one round trip and not as many as it has plans.
+    private func load(
+        _ members: [RankedMember], _ partition: Partition
+    ) async throws -> [(FiledPlan, Int64)] {
+        try await withThrowingTaskGroup(of: (FiledPlan, Int64)?.self) { group in
+            for member in members {
+                group.addTask { try await load(member.member, partition).map { ($0, member.score) } }
+            }
+            return try await group.reduce(into: []) { plans, plan in if let plan { plans.append(plan) } }
+        }
     }
 
     /// Newest plans of all states, newest first.
@@ -210,6 +220,7 @@ package struct ApprovalDesk: Sendable {
                 ]
             }
             transaction.merge(link.transaction)
+            transaction.isReplicated = true
             if case .committed = try await store.transition(transaction) { return .recorded(state: next.rawValue) }
         }
         return .auditMoved

@@ -95,6 +95,7 @@ extension APIServer.State {
         try authorize(info, user)
         if let dryRun = request.query["dryRun"], dryRun != "All" { throw .bad("dryRun: must be All") }
         if info.type.isReview { return try review(request, info, user) }
+        if info.isWrite, request.query["dryRun"] == nil { try keepDry(user) }
         switch info.verb {
         case "list": return try list(request, info)
         case "get": return try get(info)
@@ -120,6 +121,21 @@ extension APIServer.State {
                 code: 403, reason: "Forbidden",
                 message: "\(info.type.qualifiedName) \"\(info.name)\" is forbidden: User \"\(user.name)\" cannot "
                     + "\(info.verb) resource \"\(resource)\" in API group \"\(info.type.group)\" \(place)")
+        }
+    }
+
+    /// Admission policies that allow a user dry runs only; other expressions are not evaluated.
+    private func keepDry(_ user: APIServer.User) throws(StatusError) {
+        for (_, policy) in store.list(.admissionPolicies) {
+            let conditions = policy[path: ["spec", "matchConditions"]]?.elements ?? []
+            let validations = policy[path: ["spec", "validations"]]?.elements ?? []
+            guard
+                conditions.contains(where: { $0["expression"]?.string == "request.userInfo.username == '\(user.name)'" }
+                ),
+                let validation = validations.first(where: { $0["expression"] == "request.dryRun == true" })
+            else { continue }
+            throw StatusError(
+                code: 422, reason: "Invalid", message: "denied by policy: \(validation["message"]?.string ?? "")")
         }
     }
 

@@ -54,6 +54,10 @@ package struct ResourceType: Sendable, Hashable {
     package static let clusterRoleBindings = ResourceType(
         "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", namespaced: false)
 
+    package static let admissionPolicies = ResourceType(
+        "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy",
+        namespaced: false, generation: true)
+
     /// Everything that is served.
     package static let all: [ResourceType] = [
         deployments, replicaSets, pods, nodes, budgets, autoscalers, roles, roleBindings, clusterRoles,
@@ -64,7 +68,10 @@ package struct ResourceType: Sendable, Hashable {
         ResourceType("", "v1", "secrets", "Secret"),
         ResourceType("", "v1", "events", "Event", short: ["ev"]),
         ResourceType("", "v1", "serviceaccounts", "ServiceAccount", short: ["sa"]),
-        ResourceType("coordination.k8s.io", "v1", "leases", "Lease"),
+        ResourceType("coordination.k8s.io", "v1", "leases", "Lease"), admissionPolicies,
+        ResourceType(
+            "admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings",
+            "ValidatingAdmissionPolicyBinding", namespaced: false, generation: true),
         ResourceType(
             "networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", short: ["netpol"], generation: true),
         ResourceType("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", generation: true),

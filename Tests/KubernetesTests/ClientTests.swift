@@ -1,10 +1,12 @@
 import Authority
 import Bus
+import Decision
 import Foundation
 import KubeSimulator
 import Kubernetes
 import Model
 import Remediation
+import Signatures
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct ClientTests {
@@ -256,5 +258,72 @@ import Testing
     func namesWhatIsMissing(context: String, message: String) throws {
         let path = try file(text)
         #expect { try KubernetesAccess.kubeconfig(path, context: context) } throws: { "\($0)".contains(message) }
+    }
+}
+
+/// The shipped manifests: least rights, and what they say is what the server enforces.
+@Suite struct ManifestTests {
+    private let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().appendingPathComponent("deploy/kubernetes").path
+
+    @Test func noWildcardsNoSecretsNoEscalation() throws {
+        let objects = try SampleEstate.manifests(folder: folder) + SampleEstate.manifests(folder: folder + "/optional")
+        let roles = objects.filter { ["Role", "ClusterRole"].contains($0["kind"]?.string) }
+        #expect(roles.count >= 5)
+        for role in roles {
+            let name = role[path: ["metadata", "name"]]?.string ?? ""
+            for rule in role["rules"]?.elements ?? [] {
+                func values(_ key: String) -> [String] { rule[key]?.elements.compactMap(\.string) ?? [] }
+                for key in ["verbs", "resources", "apiGroups"] { #expect(!values(key).contains("*"), "\(name)") }
+                #expect(!values("resources").contains("secrets"), "\(name)")
+                #expect(Set(values("verbs")).isDisjoint(with: ["escalate", "bind", "impersonate"]), "\(name)")
+                if values("resources").contains("pods") { #expect(!values("verbs").contains("delete"), "\(name)") }
+            }
+        }
+    }
+
+    @Test func eachIdentityMayDoItsWorkAndNoMore() async throws {
+        let estate = Estate()
+        estate.server.load(try SampleEstate.manifests(folder: folder))
+        func may(_ account: String, _ question: AccessQuestion) async throws -> Bool {
+            try await estate.client.may(user: "system:serviceaccount:sre-agent:\(account)", groups: [], question)
+        }
+        let patch = AccessQuestion("patch", group: "apps", resource: "deployments", namespace: "shop")
+        let elsewhere = AccessQuestion("patch", group: "apps", resource: "deployments", namespace: "kube-system")
+        let evict = AccessQuestion("create", resource: "pods", subresource: "eviction", namespace: "shop")
+        let secret = AccessQuestion("get", resource: "secrets", namespace: "shop")
+        let lease = AccessQuestion("create", group: "coordination.k8s.io", resource: "leases", namespace: "sre-agent")
+        for (account, allowed) in [
+            ("sre-executor", [patch, evict, lease]), ("sre-planner", [patch, evict]), ("sre-collector", []),
+            ("sre-gateway", []),
+        ] {
+            for question in [patch, elsewhere, evict, secret, lease] {
+                #expect(
+                    try await may(account, question) == allowed.contains(question), "\(account): \(question)")
+            }
+        }
+    }
+
+    @Test func thePlannersWritesStayDry() async throws {
+        let estate = Estate(token: "planner")
+        estate.server.load(try SampleEstate.manifests(folder: folder))
+        estate.server.add(token: "planner", .init(name: "system:serviceaccount:sre-agent:sre-planner"))
+        let path = "/apis/apps/v1/namespaces/shop/deployments/web"
+        let patch: JSONValue = ["spec": ["replicas": 9]]
+        #expect(try await estate.client.patch(path, patch, dryRun: true).replicas == 9)
+        await #expect { try await estate.client.patch(path, patch) } throws: { "\($0)".contains("only make dry runs") }
+        #expect(estate.server.log.isEmpty)
+    }
+
+    @Test func aPlanThatTheExecutorMayNotCarryOutIsNotOffered() async throws {
+        let estate = Estate()
+        let surveyor = KubernetesSurveyor(
+            client: estate.client, digest: SHA256Digest(), executor: "system:serviceaccount:sre-agent:sre-executor")
+        let step = Step(
+            index: 0, description: "", action: Action(type: .rolloutRestart), timeoutSeconds: 10)
+        let draft = PlanDraft(target: Estate.shop, steps: [step], rollback: [])
+        #expect(await surveyor.survey(draft).objections.first?.contains("the executor may not patch") == true)
+        estate.server.load(try SampleEstate.manifests(folder: folder))
+        #expect(await surveyor.survey(draft).objections.isEmpty)
     }
 }

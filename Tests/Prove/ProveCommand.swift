@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Proofs
+import SafetyProofs
 
 /// Runs proofs.
 @main
@@ -12,6 +13,8 @@ struct ProveCommand: AsyncParsableCommand {
     static let proofs: [any Proof.Type] = [
         DifferentialProof.self, AOFProof.self, ProcessesProof.self, SentinelProof.self, ClusterProof.self,
         SeededBugsProof.self, FuzzProof.self,
+        CrashPointsProof.self, ForgeriesProof.self, AuthorityMatrixProof.self, InjectionsProof.self,
+        AdversariesProof.self, ExecutorProcessProof.self, ApprovalBenchmark.self,
     ]
 }
 

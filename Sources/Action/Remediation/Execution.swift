@@ -167,7 +167,8 @@ struct Execution: Sendable {
                 left == ObjectState(generation: result.generation, digest: result.digest)
             else { continue }
             switch await target(of: step).inspect(request(step, .step)) {
-            case .applied: continue
+            case .applied(let now) where now.state == left: continue
+            case .applied: return "the object of step \(step.index + 1) was changed by somebody else"
             case .untouched: return "step \(step.index + 1) was undone by somebody else"
             case .unclear(let reason): return "step \(step.index + 1): \(reason)"
             }

@@ -59,7 +59,10 @@ extension ExecutorSession {
         func guardrails(
             _ plan: Plan, _ record: PlanRecord, _ verifier: Verifier, _ claims: [Claim]
         ) async throws(Refusal) {
-            let others = claims.filter { $0.planHash != record.hash }
+            // Plans that were stopped before they began are no executions.
+            let others = claims.filter {
+                $0.planHash != record.hash && $0.progress.state != .rejected && $0.progress.state != .revoked
+            }
             let sameTarget = others.filter { $0.progress.target == plan.target }
             if let active = sameTarget.first(where: { !$0.isFinished }) {
                 throw .forbidden("the plan \(active.progress.planID) is being executed on this target")

@@ -49,7 +49,10 @@ package struct ExecutorSession: PartitionSession {
         } catch {
             throw UnreadableEntry("\(error)")
         }
-        guard record.state.isReady || record.state.isExecuting else { return Transaction() }
+        guard record.state.isReady || record.state.isExecuting else {
+            try await bury(record)
+            return Transaction()
+        }
         do {
             try await execute(record, trace)
         } catch let refusal as Refusal {
@@ -58,6 +61,20 @@ package struct ExecutorSession: PartitionSession {
             try await settle(record, Self.state(of: refusal, record), "\(refusal)", "plan.refused", trace)
         }
         return Transaction()
+    }
+
+    /// Claims a plan that a person rejected or revoked, so that it cannot be carried out even if the store forgets that.
+    private func bury(_ record: PlanRecord) async throws {
+        let verifier = context.verifier()
+        guard record.state == .rejected || record.state == .revoked, let plan = try? verifier.genuine(record),
+            let stopped = verifier.stopped(plan, record, now: context.now())
+        else { return }
+        var claim = claim(plan, record)
+        claim.progress.state = stopped.state
+        claim.progress.detail = "\(stopped.by) stopped the plan before it was carried out"
+        if try await context.claims.create(claim) != nil {
+            context.logger.info("a plan was stopped for good", metadata: ["plan": "\(record.id)"])
+        }
     }
 
     // MARK: From the record to the claim
@@ -114,15 +131,18 @@ package struct ExecutorSession: PartitionSession {
     }
 
     private func keeper(_ plan: Plan, _ record: PlanRecord) -> ClaimKeeper {
+        ClaimKeeper(
+            store: context.claims, holder: context.holder, term: context.term, claim: claim(plan, record))
+    }
+
+    private func claim(_ plan: Plan, _ record: PlanRecord) -> Claim {
         let now = context.now()
         let progress = Outcome(
             planID: record.id, planHash: record.hash, incidentID: plan.incidentID, target: plan.target,
             state: .running, detail: "claimed", steps: [], time: now, runbook: plan.runbook)
-        return ClaimKeeper(
-            store: context.claims, holder: context.holder, term: context.term,
-            claim: Claim(
-                planHash: record.hash, holder: context.holder, term: context.term, expires: plan.expires,
-                claimed: now, progress: progress))
+        return Claim(
+            planHash: record.hash, holder: context.holder, term: context.term, expires: plan.expires, claimed: now,
+            progress: progress)
     }
 
     private func trustedNow() async throws -> Timestamp {

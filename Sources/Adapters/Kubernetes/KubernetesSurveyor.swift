@@ -9,10 +9,16 @@ package struct KubernetesSurveyor: TargetSurveyor {
 
     private let client: KubernetesClient
     private let digest: any Digest
+    private let executor: String?
 
-    package init(client: KubernetesClient, digest: any Digest) {
+    /// - Parameters:
+    ///   - client: of the planner.
+    ///   - digest: for pins.
+    ///   - executor: user whose rights are asked for before a plan is offered; `nil`: not asked.
+    package init(client: KubernetesClient, digest: any Digest, executor: String? = nil) {
         self.client = client
         self.digest = digest
+        self.executor = executor
     }
 
     /// The state of a survey between steps.
@@ -127,6 +133,12 @@ package struct KubernetesSurveyor: TargetSurveyor {
         let earlier = sketch.projected[path]
         let current: KubernetesObject
         if let earlier { current = earlier } else { current = try await client.get(path) }
+        if let executor, !isRollback {
+            let question = try AccessQuestion(patching: path)
+            if try await !client.may(user: executor, groups: [], question) {
+                sketch.objections.append("the executor may not \(question)")
+            }
+        }
         action.parameters = try await kind.resolve(
             action, target, current: current, client: client, digest: digest)
         action.pin = Pin(

@@ -182,8 +182,21 @@ package struct ObjectTarget: ActionTarget {
     ) async -> AppliedChange {
         var result = change(operation, after, detail)
         while !Task.isCancelled {
-            let current = try? await client.get(operation.path)
-            if let current, operation.kind.isSettled(current) { return result }
+            do throws(KubernetesError) {
+                let current = try await client.get(operation.path)
+                if operation.kind.isSettled(current) { return result }
+                guard current.uid == after.uid, current.generation == after.generation else {
+                    result.isSettled = false
+                    result.detail += "; somebody else changed the object before the rollout was complete"
+                    return result
+                }
+            } catch  where error.kind == .notFound {
+                result.isSettled = false
+                result.detail += "; the object was deleted before the rollout was complete"
+                return result
+            } catch {
+                // Asked again until the step's time is over.
+            }
             guard ContinuousClock.now < deadline else { break }
             try? await sleep(.milliseconds(250))
         }

@@ -139,6 +139,20 @@ package struct Verifier: Sendable {
         withdrawal(.abort, of: plan, record, now: now)
     }
 
+    /// What a person's valid statement made of a plan that is rejected or revoked; `nil` when there is no such statement.
+    package func stopped(_ plan: Plan, _ record: PlanRecord, now: Timestamp) -> (state: PlanState, by: String)? {
+        let time = min(now, Timestamp(milliseconds: plan.expires.rawValue - 1))
+        if let person = withdrawal(.revoke, of: plan, record, now: time) { return (.revoked, person) }
+        for (person, bytes) in record.statements.sorted(by: { $0.key < $1.key }) {
+            guard let signed = try? SignedStatement(json: bytes),
+                let statement = try? statement(signed, about: plan, hash: record.hash, now: time),
+                statement.verdict == .reject, statement.approver == person
+            else { continue }
+            return (.rejected, person)
+        }
+        return nil
+    }
+
     private func withdrawal(_ verdict: Verdict, of plan: Plan, _ record: PlanRecord, now: Timestamp) -> String? {
         for (person, bytes) in record.withdrawals.sorted(by: { $0.key < $1.key }) {
             guard let signed = try? SignedStatement(json: bytes),

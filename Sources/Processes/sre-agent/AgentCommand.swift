@@ -8,6 +8,6 @@ struct AgentCommand: AsyncParsableCommand {
         commandName: "sre-agent", abstract: "Runs the whole agent on one machine.", version: ProductVersion.current,
         subcommands: [
             UpCommand.self, DownCommand.self, StatusCommand.self, StreamsCommand.self, DeadLetterCommand.self,
-            AuditCommand.self, RecoverCommand.self, DemoCommand.self,
+            AuditCommand.self, PolicyCommand.self, ReportCommand.self, RecoverCommand.self, DemoCommand.self,
         ])
 }

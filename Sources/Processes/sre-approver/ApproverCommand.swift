@@ -11,6 +11,7 @@ struct ApproverCommand: AsyncParsableCommand {
         version: ProductVersion.current,
         subcommands: [
             KeygenCommand.self, ListCommand.self, ShowCommand.self, ApproveCommand.self, RejectCommand.self,
-            WatchCommand.self, StreamsCommand.self,
+            RevokeCommand.self, AbortCommand.self, FreezeCommand.self, UnfreezeCommand.self, ReviewCommand.self,
+            WatchCommand.self, HistoryCommand.self, VerifyCommand.self, StreamsCommand.self,
         ])
 }

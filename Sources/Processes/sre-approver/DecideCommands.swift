@@ -8,46 +8,28 @@ import Runtime
 import Settings
 import Signatures
 
-/// Options of a signer.
-struct SignerOptions: ParsableArguments {
-    @Option(help: "Key file; default $SRE_APPROVER_KEY or ~/.config/sre-agent/approver.key.")
-    var key: String?
-
-    @Option(help: "Name of the approver in the policy; default: the one that the key belongs to.")
-    var approver: String?
-
-    @Flag(help: "Do not ask before signing.")
-    var yes = false
-
-    var path: String {
-        key ?? ProcessInfo.processInfo.environment["SRE_APPROVER_KEY"]
-            ?? NSHomeDirectory() + "/.config/sre-agent/approver.key"
-    }
-}
-
 /// Signs and hands in a decision.
 enum DecisionFlow {
     static func run(
-        _ verdict: Verdict, plan id: String, comment: String, _ options: DeskOptions, _ signing: SignerOptions
+        _ verdict: Verdict, plan id: String, comment: String, _ options: DeskOptions, _ signing: SignerOptions,
+        role: String = Verifier.approverRole
     ) async throws {
         try await Desk.with(options) { desk in
             let (filed, plan) = try await desk.genuine(id)
             let now = ProcessContext.now()
-            if options.output == .text { print(PlanRendering().text(filed.record, plan, now: now) + "\n") }
-            let publicKey = try KeyFile.publicKey(at: signing.path)
-            let people = desk.configuration.policy.approvers.filter { $0.keys.contains(publicKey) }
-            guard let person = people.first(where: { signing.approver == nil || $0.name == signing.approver }) else {
-                throw Failure(
-                    "the policy lists the key \(Data(publicKey).base64EncodedString()) for "
-                        + (people.isEmpty ? "nobody" : people.map(\.name).joined(separator: ", ")))
+            if options.output == .text {
+                let incident = try await desk.incident(of: filed, plan)
+                print(PlanRendering().text(filed.record, plan, incident: incident, now: now) + "\n")
             }
+            let identity = try signing.identity(desk.configuration.policy)
+            let person = identity.person
             try confirm(verdict, filed.record.id, person.name, signing)
-            let signer = try KeyFile.open(at: signing.path) { try Passphrase.ask("Passphrase of \(signing.path): ") }
+            let signer = try identity.open()
             let maker = StatementMaker(
                 cluster: desk.configuration.settings.cluster, policyHash: desk.configuration.policy.hash,
                 digest: SHA256Digest())
             let (signed, statement) = try maker.make(
-                verdict, about: filed.record, plan: plan, approver: person.name, role: Verifier.approverRole,
+                verdict, about: filed.record, plan: plan, approver: person.name, role: role,
                 comment: comment, nonce: Nonce.random(), signer: signer, now: now)
             do {
                 _ = try desk.configuration.verifier.statement(signed, about: plan, hash: filed.record.hash, now: now)
@@ -70,6 +52,15 @@ enum DecisionFlow {
         guard readLine()?.lowercased() == "y" else { throw Failure("nothing was signed") }
     }
 
+    private static func noun(_ verdict: Verdict) -> String {
+        switch verdict {
+        case .approve: "approval"
+        case .reject: "rejection"
+        case .revoke: "revocation"
+        case .abort: "abort"
+        }
+    }
+
     private static func report(
         _ result: ApproveResult, _ id: String, _ verdict: Verdict, _ output: OutputFormat
     ) throws {
@@ -78,7 +69,7 @@ enum DecisionFlow {
         switch result {
         case .recorded(let now):
             state = now
-            text = "\(id): your \(verdict == .approve ? "approval" : "rejection") is recorded; the plan is \(now)"
+            text = "\(id): your \(noun(verdict)) is recorded; the plan is \(now)"
         case .repeated(let now):
             state = now
             text = "\(id): this very statement was recorded before; the plan is \(now)"
@@ -102,11 +93,18 @@ struct ApproveCommand: AsyncParsableCommand {
     @Option(help: "Comment for the audit.")
     var comment = ""
 
+    @Flag(
+        help: "Emergency: stand for the whole quorum; needs the role break-glass, a comment, and a review afterwards.")
+    var breakGlass = false
+
     @Argument(help: "Id of the plan, or its beginning.")
     var plan: String
 
     func run() async throws {
-        try await DecisionFlow.run(.approve, plan: plan, comment: comment, options, signing)
+        guard !breakGlass || !comment.isEmpty else { throw Failure("--break-glass needs a --comment that says why") }
+        try await DecisionFlow.run(
+            .approve, plan: plan, comment: comment, options, signing,
+            role: breakGlass ? Verifier.breakGlassRole : Verifier.approverRole)
     }
 }
 

@@ -10,6 +10,7 @@ import RedisClient
 import Runtime
 import Settings
 import Signatures
+import WireFormat
 
 /// How results are printed.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
@@ -70,6 +71,12 @@ struct Desk: Sendable {
                 throw Failure("\(error)")
             }
         }
+    }
+
+    /// The incident of a plan as it stands; `nil` when it is no longer stored.
+    func incident(of filed: FiledPlan, _ plan: Plan) async throws -> Incident? {
+        let fields = try await store.fields(keys.incident(plan.incidentID, filed.partition))
+        return fields["data"].flatMap { try? Incident(json: $0) }
     }
 
     /// A plan that was found and checked: bytes, hash, planner's signature.

@@ -58,12 +58,13 @@ struct ListCommand: AsyncParsableCommand {
         if output == .json { return try printJSON(plans.compactMap(QueueRow.init)) }
         guard !plans.isEmpty else { return print("no plan waits for a decision") }
         let terminal = Terminal()
+        let now = ProcessContext.now()
         for filed in plans {
             guard let plan = try? filed.record.plan() else { continue }
             print(
                 "\(terminal.bold(filed.record.id))  \(filed.record.state.rawValue)  \(plan.risk.score) "
-                    + "\(terminal.risk(plan.risk.band))  \(PlanRendering.remaining(plan.expires, ProcessContext.now()))  "
-                    + Terminal.safe(plan.title))
+                    + "\(terminal.risk(plan.risk.band))  \(PlanRendering.age(plan.created, now))  "
+                    + "\(PlanRendering.remaining(plan.expires, now))  \(Terminal.safe(plan.title))")
         }
     }
 }
@@ -87,7 +88,8 @@ struct ShowCommand: AsyncParsableCommand {
                 // Exactly the bytes whose hash is signed.
                 print(String(decoding: filed.record.body, as: UTF8.self))
             } else {
-                print(PlanRendering().text(filed.record, plan, now: ProcessContext.now()))
+                let incident = try await desk.incident(of: filed, plan)
+                print(PlanRendering().text(filed.record, plan, incident: incident, now: ProcessContext.now()))
             }
         }
     }

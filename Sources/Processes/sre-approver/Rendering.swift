@@ -1,37 +1,15 @@
 import Authority
 import Foundation
 import Model
+import Runtime
 
-/// Text for a terminal: colours only there, hostile characters made visible everywhere.
-struct Terminal {
-    /// Whether colours are used.
-    let colors: Bool
-
-    init() {
-        colors = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
-    }
-
-    func bold(_ text: String) -> String { paint(text, "1") }
-    func dim(_ text: String) -> String { paint(text, "2") }
-
+extension Terminal {
+    /// A band in its colour.
     func risk(_ band: RiskBand) -> String {
         switch band {
         case .auto: paint(band.rawValue, "32")
         case .semiAuto: paint(band.rawValue, "33")
         case .manual: paint(band.rawValue, "31")
-        }
-    }
-
-    private func paint(_ text: String, _ code: String) -> String { colors ? "\u{1b}[\(code)m\(text)\u{1b}[0m" : text }
-
-    /// Control, direction and zero-width characters as `\u{…}`, so that a name cannot draw or hide anything.
-    static func safe(_ text: String) -> String {
-        text.unicodeScalars.reduce(into: "") { result, scalar in
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned:
-                result += "\\u{\(String(scalar.value, radix: 16))}"
-            default: result.unicodeScalars.append(scalar)
-            }
         }
     }
 }
@@ -40,7 +18,7 @@ struct Terminal {
 struct PlanRendering {
     let terminal = Terminal()
 
-    func text(_ record: PlanRecord, _ plan: Plan, now: Timestamp) -> String {
+    func text(_ record: PlanRecord, _ plan: Plan, incident: Incident? = nil, now: Timestamp) -> String {
         func safe(_ text: String) -> String { Terminal.safe(text) }
         func head(_ name: String) -> String { terminal.bold(name.padding(toLength: 10, withPad: " ", startingAt: 0)) }
         var lines = [
@@ -56,6 +34,7 @@ struct PlanRendering {
             "", terminal.bold("why"),
         ]
         lines += plan.why.map { "  - \(safe($0))" }
+        if let incident { lines += EvidenceRendering(terminal: terminal).lines(incident) }
         lines += [
             "",
             "\(terminal.bold("risk"))  \(plan.risk.score)  \(terminal.risk(plan.risk.band))  (floor \(plan.risk.floor))",
@@ -66,7 +45,12 @@ struct PlanRendering {
             let product = String(format: "%.3f × %.2f", factor.value, factor.weight)
             lines.append("  \(safe(name)) \(contribution) = \(product)  \(terminal.dim(safe(factor.reason)))")
         }
-        lines += ["", terminal.bold("steps")] + plan.steps.map { Self.step($0) }
+        lines += impact(plan)
+        lines += ["", terminal.bold("steps"), "  \(terminal.dim("the ticket is \(safe(plan.incidentID))"))"]
+        if plan.steps.contains(where: { $0.action.pin != nil }) {
+            lines.append("  \(terminal.dim("the fields to be changed are backed up in the plan: see 'changes'"))")
+        }
+        lines += plan.steps.map { Self.step($0) }
         lines += ["", terminal.bold("rollback, when verification fails")]
         lines += plan.rollback.isEmpty ? ["  none: a person is called"] : plan.rollback.map { Self.step($0) }
         let verification = plan.verification
@@ -77,16 +61,52 @@ struct PlanRendering {
             "  \(safe("\(verification.series)")) \([low, high].compactMap { $0 }.joined(separator: " and ")), "
                 + "\(verification.scrapes) scrapes in a row every \(verification.intervalSeconds) s "
                 + "within \(verification.timeoutSeconds) s",
+        ]
+        lines += plan.guards.map { "  and \(safe("\($0.series)")) within its bounds" }
+        lines += [
             "", terminal.dim("sha256 \(record.hash)"), terminal.dim("policy \(plan.policyHash)"),
         ]
         return lines.joined(separator: "\n")
     }
 
+    private func impact(_ plan: Plan) -> [String] {
+        let impact = plan.impact
+        var lines = ["", terminal.bold("impact")]
+        if impact.replicas > 0 {
+            lines.append("  \(impact.replicasTouched) of \(impact.replicas) replicas at once")
+        }
+        if impact.traffic > 0 { lines.append("  \(Readable.percent(impact.traffic)) of the traffic moves") }
+        if impact.estimatedSeconds > 0 {
+            lines.append("  takes at most \(Readable.duration(Double(impact.estimatedSeconds)))")
+        }
+        let share =
+            impact.executed == 0 ? "never carried out before" : "\(impact.succeeded) of \(impact.executed) verified"
+        lines.append("  \(share)")
+        lines += impact.conflicts.map { "  \(terminal.paint("!", "33")) \(Terminal.safe($0))" }
+        guard !impact.changes.isEmpty else { return lines }
+        lines += ["", terminal.bold("changes, by the server's dry run")]
+        for change in impact.changes {
+            lines.append("  step \(change.step + 1)  \(Terminal.safe(change.path))")
+            lines.append(
+                "    " + terminal.paint("- \(Terminal.safe(change.before.isEmpty ? "(none)" : change.before))", "31"))
+            lines.append(
+                "    " + terminal.paint("+ \(Terminal.safe(change.after.isEmpty ? "(none)" : change.after))", "32"))
+        }
+        return lines
+    }
+
     private static func step(_ step: Step) -> String {
         let parameters = step.action.parameters.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         let action = ([step.action.type.rawValue] + parameters).joined(separator: " ")
-        return
+        let line =
             "  \(step.index + 1). \(Terminal.safe(step.description))  [\(Terminal.safe(action)), \(step.timeoutSeconds) s]"
+        guard let pin = step.action.pin else { return line }
+        return line + "\n     pinned to uid \(Terminal.safe(pin.uid)), generation \(pin.generation)"
+    }
+
+    /// How long ago a plan was made.
+    static func age(_ created: Timestamp, _ now: Timestamp) -> String {
+        Readable.duration(max(0, Double(now.milliseconds(since: created)) / 1_000)) + " old"
     }
 
     static func remaining(_ expires: Timestamp, _ now: Timestamp) -> String {

@@ -45,7 +45,9 @@ struct PlannerCommand: AsyncParsableCommand {
         guard settings.isEnabled else { return AbsentSurveyor() }
         let access = try KubernetesAccess.configured(
             file: settings.kubeconfig, context: settings.context, environment: context.configuration.environment)
-        return KubernetesSurveyor(client: try KubernetesClient(access), digest: SHA256Digest())
+        // Within a cluster the executor is the service account that the manifests name.
+        let executor = access.tokenFile == nil ? nil : "system:serviceaccount:\(settings.namespace):sre-executor"
+        return KubernetesSurveyor(client: try KubernetesClient(access), digest: SHA256Digest(), executor: executor)
     }
 
     private static func signer(_ context: ProcessContext) throws -> Ed25519Signer {

@@ -1,0 +1,246 @@
+import Authority
+import Bus
+import Foundation
+import HTTPTypes
+import Hummingbird
+import KubeSimulator
+import Kubernetes
+import Model
+import NIOCore
+import RedisBus
+import RedisClient
+import Settings
+import Signatures
+import Synchronization
+import TestSupport
+
+/// An installation of real processes on this machine: Redis, the simulated API server, a metrics source, executors.
+package final class ProcessStage: Sendable {
+    /// Plans, people and the planner's view, on the real store and the real server.
+    package let stage: Stage
+    private let redis: RedisBus
+    private let kube: ServerProcess
+    private let address: String
+    private let folder: String
+    private let programs: String
+
+    /// Sets everything up, runs `body`, and takes everything down.
+    ///
+    /// - Parameter programs: folder with the built programs.
+    package static func use<Result: Sendable>(
+        programs: String, _ body: @escaping @Sendable (ProcessStage) async throws -> Result
+    ) async throws -> Result {
+        for name in ["FakeKube", "sre-executor"]
+        where !FileManager.default.isExecutableFile(atPath: "\(programs)/\(name)") {
+            throw ProofError("\(programs)/\(name) is not built: 'make build' builds it")
+        }
+        let server = try RedisServer()
+        let client = try server.client()
+        let running = Task { await client.run() }
+        defer { running.cancel() }
+        let redis = RedisBus(client: client, logger: RedisServer.quiet)
+        try await redis.ensureLibrary()
+        return try await MetricServer().use { metrics in
+            let stage = try await ProcessStage(redis: redis, server: server, metrics: metrics, programs: programs)
+            defer { stage.end() }
+            return try await body(stage)
+        }
+    }
+
+    private init(redis: RedisBus, server: RedisServer, metrics: String, programs: String) async throws {
+        self.redis = redis
+        self.programs = programs
+        folder = server.folder + "/config"
+        try FileManager.default.createDirectory(atPath: folder + "/runbooks", withIntermediateDirectories: true)
+        let port = TestHost.freePorts(1)[0]
+        address = "http://127.0.0.1:\(port)"
+        kube = try ServerProcess(
+            programs + "/FakeKube",
+            [
+                "--port", "\(port)", "--manifests", ShippedManifests.folder, "--token",
+                "executor=\(Stage.executorUser)", "--token", "planner=system:serviceaccount:sre-agent:sre-planner",
+            ], readyMark: "\(port)\n")
+        let access = KubernetesAccess(server: address)
+        let stage = try Stage(
+            store: redis, transport: try HTTPTransport(access),
+            start: Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000)), isClockReal: true)
+        self.stage = stage
+        try Self.write(folder, redisURL: server.url, metrics: metrics, kube: address, stage)
+        let policy = try PolicyFile.read(YAMLDocument(file: folder + "/policy.yaml"), digest: SHA256Digest())
+        stage.policy.withLock { $0 = policy }
+    }
+
+    private static func write(
+        _ folder: String, redisURL: String, metrics: String, kube: String, _ stage: Stage
+    ) throws {
+        func key(_ signer: Ed25519Signer) -> String { Data(signer.publicKey).base64EncodedString() }
+        let files = [
+            "config.yaml": """
+            cluster: proof
+            redis: { url: "\(redisURL)", lease_seconds: 0.6 }
+            prometheus: { url: "\(metrics)" }
+            kubernetes: { enabled: true, kubeconfig: kubeconfig }
+            """,
+            "policy.yaml": """
+            namespaces: [shop]
+            actions: [kubernetes.scale, kubernetes.rollout-restart]
+            floors: { kubernetes.scale: 0.6 }
+            budgets: { per_target_and_hour: 1000, per_namespace_and_hour: 1000, concurrent: 1000, replica_share: 1 }
+            approvers:
+              - { name: jane@example.com, roles: [approver], keys: ["\(key(stage.jane))"] }
+            planners: ["\(key(stage.planner))"]
+            """,
+            "metrics.yaml": """
+            metrics:
+              - { name: latency, query: latency, unit: seconds, direction: above, role: latency, entity: { kind: Service, name: [service] } }
+            """,
+            "kubeconfig": """
+            current-context: fake
+            contexts: [{ name: fake, context: { cluster: fake, user: executor } }]
+            clusters: [{ name: fake, cluster: { server: "\(kube)" } }]
+            users: [{ name: executor, user: { token: executor } }]
+            """,
+        ]
+        for (name, text) in files {
+            try (text + "\n").write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
+        }
+        try """
+        name: none
+        title: none
+        steps: [{ description: none, action: manual.step }]
+        reversibility: 1
+        blast_radius: 0
+
+        """.write(toFile: "\(folder)/runbooks/none.yaml", atomically: true, encoding: .utf8)
+    }
+
+    private func end() { kube.end() }
+
+    // MARK: Approver
+
+    /// Runs the approver's CLI as jane.
+    ///
+    /// - Returns: exit code and everything it printed.
+    package func approver(_ arguments: String...) throws -> (status: Int32, text: String) {
+        let key = folder + "/jane.key"
+        if !FileManager.default.fileExists(atPath: key) { try KeyFile.create(stage.jane, at: key, passphrase: "") }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: programs + "/sre-approver")
+        process.arguments = arguments + ["--config", folder + "/config.yaml"]
+        process.environment = ProcessInfo.processInfo.environment.merging(["SRE_APPROVER_KEY": key]) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        let data = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+
+    // MARK: Executors
+
+    /// A running executor.
+    package final class Executor: Sendable {
+        private let process: Mutex<Process>
+
+        fileprivate init(_ process: Process) { self.process = Mutex(process) }
+
+        /// Sends it a signal.
+        package func signal(_ number: Int32) {
+            process.withLock { if $0.isRunning { _ = kill($0.processIdentifier, number) } }
+        }
+
+        /// Whether it still runs.
+        package var isRunning: Bool { process.withLock { $0.isRunning } }
+
+        /// Kills it and waits until it is gone.
+        package func end() {
+            signal(SIGKILL)
+            process.withLock { $0.waitUntilExit() }
+        }
+    }
+
+    /// Starts an executor that dies at a crash point.
+    ///
+    /// - Parameter crash: such as `executor.afterIntent:2`; `nil`: it lives.
+    package func startExecutor(crash: String? = nil) throws -> Executor {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: programs + "/sre-executor")
+        process.arguments = ["--config", folder + "/config.yaml", "--log-level", "error"]
+        var environment = ProcessInfo.processInfo.environment
+        environment["SRE_CRASH_AT"] = crash
+        process.environment = environment
+        let log = folder + "/executor.log"
+        if !FileManager.default.fileExists(atPath: log) { try Data().write(to: URL(fileURLWithPath: log)) }
+        let handle = FileHandle(forWritingAtPath: log)
+        _ = try handle?.seekToEnd()
+        process.standardOutput = handle
+        process.standardError = handle
+        try process.run()
+        return Executor(process)
+    }
+
+    /// What executors have logged.
+    package var log: String { (try? String(contentsOfFile: folder + "/executor.log", encoding: .utf8)) ?? "" }
+
+    /// Waits until a plan is over, or the executor is.
+    ///
+    /// - Returns: the state that the plan is in.
+    package func wait(for hash: String, while executor: Executor, seconds: Double = 60) async throws -> PlanState {
+        let stream = stage.keys.stream(.outcomes, stage.partition)
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        var position = EntryID.zero
+        while true {
+            let state = try await stage.record(hash).state
+            guard !state.isTerminal, executor.isRunning, ContinuousClock.now < deadline else { return state }
+            _ = try await redis.awaitEntries([stream: position], timeout: .milliseconds(200))
+            position = try await redis.newestEntries(stream, limit: 1).first?.id ?? .zero
+        }
+    }
+
+    /// Effects of executors on workloads, in order, as the server saw them.
+    package func effects() async throws -> [Effect] {
+        let response = try await HTTPTransport(KubernetesAccess(server: address)).send(
+            KubernetesRequest("GET", "/_fake/log"))
+        return try JSONDecoder().decode([Effect].self, from: response.body).filter {
+            $0.user == Stage.executorUser && $0.resource != "leases.coordination.k8s.io" && $0.changedSpecification
+        }
+    }
+}
+
+/// A metrics source whose metric is always good.
+struct MetricServer {
+    func use<Result: Sendable>(
+        _ body: @escaping @Sendable (String) async throws -> Result
+    ) async throws -> Result {
+        let router = Router()
+        router.get("/-/ready") { _, _ in "ready" }
+        router.post("/api/v1/query") { _, _ in
+            let now = Date().timeIntervalSince1970
+            let text =
+                #"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[\#(now),"100"]}]}}"#
+            return Response(
+                status: .ok, headers: [.contentType: "application/json"],
+                body: .init(byteBuffer: ByteBuffer(string: text)))
+        }
+        let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
+        let application = Application(
+            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { channel in continuation.yield(channel.localAddress?.port ?? 0) },
+            logger: RedisServer.quiet)
+        return try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask {
+                try await application.run()
+                return nil
+            }
+            group.addTask {
+                for await port in ports { return try await body("http://127.0.0.1:\(port)") }
+                return nil
+            }
+            defer { group.cancelAll() }
+            while let result = try await group.next() { if let result { return result } }
+            throw CancellationError()
+        }
+    }
+}

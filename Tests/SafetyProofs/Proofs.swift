@@ -1,0 +1,59 @@
+import Proofs
+
+/// Every crash point × step × reply of the executor, then schedules with two crashes, then sleepers that wake up late.
+package enum CrashPointsProof: Proof {
+    package static let name = "crash-points"
+    package static let fullRuns = 2_000
+
+    package static func run(
+        runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
+    ) async throws -> ProofReport {
+        var report = try await CrashProof.run(runs: runs, seed: seed)
+        progress("\(report.runs) schedules with crashes")
+        let zombies = try await CrashProof.zombies(seed: seed)
+        report.runs += zombies.runs
+        report.violations += zombies.violations
+        report.figures["sleepers woken late"] = Double(zombies.runs)
+        return report
+    }
+}
+
+/// An attacker with full rights in the store.
+package enum ForgeriesProof: Proof {
+    package static let name = "forgery"
+    package static let fullRuns = 10_000
+
+    package static func run(
+        runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
+    ) async throws -> ProofReport { try await ForgeryProof.run(runs: runs, seed: seed) }
+}
+
+/// The matrix of users, roles, risks and routes; it has as many runs as cells.
+package enum AuthorityMatrixProof: Proof {
+    package static let name = "authority"
+    package static let fullRuns = 1
+
+    package static func run(
+        runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
+    ) async throws -> ProofReport { try await AuthorityProof.run(seed: seed) }
+}
+
+/// Hidden instructions; it has as many runs as texts.
+package enum InjectionsProof: Proof {
+    package static let name = "injection"
+    package static let fullRuns = 1
+
+    package static func run(
+        runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
+    ) async throws -> ProofReport { try await InjectionProof.run(seed: seed) }
+}
+
+/// Somebody else at the worst moment; it has as many runs as moments.
+package enum AdversariesProof: Proof {
+    package static let name = "adversary"
+    package static let fullRuns = 1
+
+    package static func run(
+        runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
+    ) async throws -> ProofReport { try await AdversaryProof.run(seed: seed) }
+}
