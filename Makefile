@@ -50,8 +50,13 @@ demo: deps ## Walk one incident to its end (YES=1 signs the approval by itself)
 	$(SWIFT_BUILD)
 	.build/debug/sre-agent demo $(if $(YES),--yes)
 
-bench: ## Run a benchmark in release mode (NAME=throughput, or NAME="detect --data DIR --out DIR", …)
-ifeq ($(NAME),approval)
+bench: deps ## Run a benchmark in release mode (NAME=redis, takeover, idle, decode, approval, throughput, detect, …)
+ifneq ($(filter redis takeover idle decode,$(firstword $(NAME))),)
+	$(SWIFT_BUILD) -c release --product sre-bench-bus
+	$(if $(filter takeover,$(firstword $(NAME))),$(SWIFT_BUILD) -c release --product sre-prove)
+	$(if $(filter idle,$(firstword $(NAME))),$(SWIFT_BUILD) -c release --product sre-analyzer)
+	.build/release/sre-bench-bus $(NAME)
+else ifeq ($(NAME),approval)
 	$(SWIFT_BUILD)
 	.build/debug/sre-prove approval $(if $(RUNS),--runs $(RUNS))
 else

@@ -245,6 +245,15 @@ let package = Package(
                 "Proofs", "SafetyProofs", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Prove"),
+        .executableTarget(
+            name: "sre-bench-bus",
+            dependencies: [
+                "Bus", "Proofs", "RedisBus", "RedisClient", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/Benchmarks"),
         tests("ProofTests", ["Proofs"]),
         tests("ModelTests", ["Model"]),
         tests("WireFormatTests", ["Model", "WireFormat"]),

@@ -26,7 +26,7 @@ package enum ProcessesProof: Proof {
     }
 
     /// Path of the worker program: beside this one, or where the tests are built.
-    private static func program() throws -> String {
+    static func program() throws -> String {
         let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().path
@@ -166,7 +166,7 @@ package enum ProcessesProof: Proof {
     }
 
     /// A worker process.
-    private final class Worker: Sendable {
+    final class Worker: Sendable {
         private let process: ServerProcess
 
         init(_ program: String, _ name: String, _ port: Int, _ partitions: Int) throws {

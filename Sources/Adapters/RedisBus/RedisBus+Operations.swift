@@ -153,7 +153,7 @@ extension [Field] {
 
 extension Transaction {
     /// The flat form that the function `apply` of the library reads; keys by their position from 1, 0 for none.
-    fileprivate func arguments(_ keys: [String]) -> [[UInt8]] {
+    func arguments(_ keys: [String]) -> [[UInt8]] {
         let position = Dictionary(uniqueKeysWithValues: keys.enumerated().map { ($1, Array("\($0 + 1)".utf8)) })
         func at(_ key: String?) -> [UInt8] { key.flatMap { position[$0] } ?? [UInt8(ascii: "0")] }
         func text(_ value: some CustomStringConvertible) -> [UInt8] { Array("\(value)".utf8) }

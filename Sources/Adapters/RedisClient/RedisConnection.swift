@@ -131,6 +131,13 @@ package actor RedisConnection {
         return replies[0]
     }
 
+    /// Runs a sequence of commands on the connection's own event loop, so that none of them needs a hop between threads.
+    package func perform<Result: Sendable>(
+        _ body: @Sendable (isolated RedisConnection) async throws -> Result
+    ) async throws -> Result {
+        try await body(self)
+    }
+
     /// Closes the connection and returns when it is closed.
     package func close() async {
         handler.end(RedisError(.connectionClosed, "\(endpoint): closed by us"), channel)

@@ -1,0 +1,169 @@
+import ArgumentParser
+import Bus
+import Foundation
+import NIOPosix
+import RedisBus
+import RedisClient
+import TestSupport
+
+/// Throughput of the client and of commits, beside redis-benchmark on the same server in the same run.
+struct RedisCommandLine: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "redis", abstract: "Throughput of the client and of commits beside redis-benchmark.")
+
+    @OptionGroup var options: BenchOptions
+
+    func run() async throws {
+        var measurements: [Measurement] = []
+        let server = try RedisServer(["--appendonly", "no"])
+        let configuration = try RedisConfiguration(url: server.url)
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        guard case .standalone(let endpoint) = configuration.topology else { return }
+        let connection = try await RedisConnection.connect(to: endpoint, configuration, on: loop)
+        for (depth, count) in [(1_000, 400_000), (100, 200_000), (16, 100_000), (1, 20_000)] {
+            let own = await repeated { try await Self.adds(connection, depth, count) }
+            let peer = try (0..<options.runs).map { _ in
+                try Self.peer(server, depth, count, ["XADD", "s", "*", "f", String(repeating: "x", count: 200)])
+            }
+            measurements.append(
+                Measurement(
+                    "XADD 200 B, depth \(depth)", own, unit: "ops/s", peer: "redis-benchmark", peerRuns: peer))
+        }
+        measurements.append(try await reads(connection, server))
+        await connection.close()
+        measurements += try await commits()
+        try BenchReport.publish("redis", measurements, to: options.out)
+    }
+
+    private func repeated(_ body: () async throws -> Double) async -> [Double] {
+        var values: [Double] = []
+        for _ in 0..<options.runs { if let value = try? await body() { values.append(value) } }
+        return values
+    }
+
+    private static func adds(
+        _ connection: RedisConnection, _ depth: Int, _ count: Int
+    ) async throws -> Double {
+        _ = try await connection.send(RedisCommand("DEL", "s"))
+        let payload = [UInt8](repeating: UInt8(ascii: "x"), count: 200)
+        let command = RedisCommand("XADD", arguments: [Array("s".utf8), Array("*".utf8), Array("f".utf8), payload])
+        let commands = Array(repeating: command, count: depth)
+        return try await connection.perform { connection in
+            let begun = ContinuousClock.now
+            for _ in 0..<(count / depth) { _ = try await connection.pipeline(commands) }
+            return Double(count / depth * depth) / seconds(since: begun)
+        }
+    }
+
+    /// Requests per second of redis-benchmark on one connection.
+    private static func peer(
+        _ server: RedisServer, _ depth: Int, _ count: Int, _ command: [String]
+    ) throws -> Double {
+        _ = try TestHost.run("/usr/bin/redis-cli", ["-s", "\(server.folder)/redis.sock", "del", "s"])
+        let output = try TestHost.run(
+            "/usr/bin/redis-benchmark",
+            [
+                "-s", "\(server.folder)/redis.sock", "-c", "1", "-P", "\(depth)", "-n", "\(count)", "--csv",
+            ] + command)
+        let line = output.split(separator: "\n").last { $0.hasPrefix("\"") && !$0.hasPrefix("\"test\"") } ?? ""
+        let cells = line.split(separator: ",").map { $0.trimmingCharacters(in: ["\""]) }
+        guard let rate = cells.dropFirst().compactMap({ Double($0) }).first else {
+            throw ServerFailure("redis-benchmark: \(output)")
+        }
+        return rate
+    }
+
+    private func reads(
+        _ connection: RedisConnection, _ server: RedisServer
+    ) async throws -> Measurement {
+        let entries = 100_000
+        let batch = 100
+        let read = ["XREADGROUP", "GROUP", "g", "c", "COUNT", "\(batch)", "STREAMS", "s", ">"]
+        var own: [Double] = []
+        var peer: [Double] = []
+        for _ in 0..<options.runs {
+            try await fill(connection, entries)
+            own.append(
+                try await connection.perform { connection in
+                    let begun = ContinuousClock.now
+                    for _ in 0..<(entries / batch) {
+                        let reply = try await connection.send(
+                            RedisCommand(read[0], arguments: read.dropFirst().map { Array($0.utf8) }))
+                        let list = reply.array?.first?.array?.last?.array ?? []
+                        let ids = list.compactMap { $0.array?.first?.bytes }
+                        _ = try await connection.send(
+                            RedisCommand("XACK", arguments: [Array("s".utf8), Array("g".utf8)] + ids))
+                    }
+                    return Double(entries) / seconds(since: begun)
+                })
+            try await fill(connection, entries)
+            let ids = try await connection.send(RedisCommand("XRANGE", "s", "-", "+", "COUNT", "\(batch)"))
+            let words = ids.array?.compactMap { $0.array?.first?.string } ?? []
+            let reading = try Self.peerKeeping(server, entries / batch, read)
+            let acknowledging = try Self.peerKeeping(server, entries / batch, ["XACK", "s", "g"] + words)
+            peer.append(Double(batch) / (1 / reading + 1 / acknowledging))
+        }
+        return Measurement(
+            "XREADGROUP + XACK, batches of 100", own, unit: "entries/s", peer: "redis-benchmark", peerRuns: peer)
+    }
+
+    private static func peerKeeping(_ server: RedisServer, _ count: Int, _ command: [String]) throws -> Double {
+        let output = try TestHost.run(
+            "/usr/bin/redis-benchmark",
+            ["-s", "\(server.folder)/redis.sock", "-c", "1", "-P", "1", "-n", "\(count)", "--csv"] + command)
+        let line = output.split(separator: "\n").last { $0.hasPrefix("\"") && !$0.hasPrefix("\"test\"") } ?? ""
+        let cells = line.split(separator: "\",\"").map { $0.trimmingCharacters(in: ["\""]) }
+        guard let rate = cells.dropFirst().compactMap({ Double($0) }).first else {
+            throw ServerFailure("redis-benchmark: \(output)")
+        }
+        return rate
+    }
+
+    private func fill(_ connection: RedisConnection, _ entries: Int) async throws {
+        _ = try await connection.send(RedisCommand("DEL", "s"))
+        let payload = [UInt8](repeating: UInt8(ascii: "x"), count: 200)
+        let command = RedisCommand("XADD", arguments: [Array("s".utf8), Array("*".utf8), Array("f".utf8), payload])
+        for _ in 0..<(entries / 1_000) { _ = try await connection.pipeline(Array(repeating: command, count: 1_000)) }
+        _ = try await connection.send(RedisCommand("XGROUP", "CREATE", "s", "g", "0"))
+    }
+
+    // MARK: Commits
+
+    /// A commit of 100 entries under a lease with `everysec`, through the bus and as the same call by redis-benchmark.
+    private func commits() async throws -> [Measurement] {
+        let server = try RedisServer(["--appendonly", "yes", "--appendfsync", "everysec"])
+        let calls = 1_000
+        return try await server.use { _, store in
+            try await store.ensureLibrary()
+            let lease = LeaseProof(key: "sre:{p00}:lease:bench", owner: "bench", token: 1)
+            _ = try await store.takeLease(lease.key, owner: lease.owner, expected: nil)
+            let changes = (0..<100).map { number in
+                Transaction.Change.append(
+                    stream: "sre:{p00}:anomalies", fields: [Field("data", String(repeating: "x", count: 200))])
+            }
+            let state = Transaction.Change.set(key: "sre:{p00}:state:bench", fields: [Field("n", "1")])
+            let transaction = Transaction(lease: lease, changes: [state] + changes)
+            var own: [Double] = []
+            var peer: [Double] = []
+            for _ in 0..<options.runs {
+                let begun = ContinuousClock.now
+                for _ in 0..<calls { _ = try await store.commit(transaction) }
+                own.append(Double(calls * 100) / seconds(since: begun))
+                let words = ["FCALL"] + store.commitWords(transaction)
+                peer.append(try Self.peerKeeping(server, calls, words) * 100)
+            }
+            return [
+                Measurement(
+                    "commit of 100 entries, everysec", own, unit: "entries/s", peer: "same call by redis-benchmark",
+                    peerRuns: peer),
+                Measurement(
+                    "commit of 100 entries, everysec", own, unit: "entries/s", peer: "goal", peerRuns: [40_000]),
+            ]
+        }
+    }
+}
+
+/// Seconds since an instant.
+func seconds(since begun: ContinuousClock.Instant) -> Double {
+    begun.duration(to: .now) / .seconds(1)
+}
