@@ -259,7 +259,7 @@ let package = Package(
         tests("WireFormatTests", ["Model", "WireFormat"]),
         tests("TimeSeriesTests", ["TimeSeries"], exclude: ["Golden"]),
         tests("BusTests", ["Bus", "Model", "Signatures", "WireFormat"]),
-        tests("RedisIntegrationTests", ["Bus", "RedisBus", "RedisClient"]),
+        tests("RedisIntegrationTests", ["Bus", "RedisBus", "RedisClient", "WireFormat"]),
         tests("ArchitectureTests", []),
         tests("SettingsTests", ["Authority", "Model", "Settings", "Signatures"]),
         tests("DecisionTests", ["Authority", "Bus", "Decision", "Model", "Signatures", "WireFormat"]),
@@ -307,7 +307,7 @@ let package = Package(
                 "Authority", "Bus", "Decision", "KubeSimulator", "Kubernetes", "Model", "Remediation", "Signatures",
                 "WireFormat",
             ]),
-        tests("ProcessTests", ["Bus", "Signatures"]),
+        tests("ProcessTests", ["Bus", "Model", "RedisBus", "Signatures", "WireFormat"]),
         tests(
             "GatewayTests",
             [

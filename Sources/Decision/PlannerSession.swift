@@ -8,7 +8,9 @@ package struct PlannerSession: PartitionSession {
     /// Name of the role in leases and states.
     package static let role = "planner"
     /// Streams that are read.
-    package static let inputs: [Topic] = [.incidents, .outcomes]
+    package static let inputs: [Topic] = [.incidents, .outcomes, .timers]
+    /// Begins the names of the timers that end plans; the plan's hash follows.
+    private static let expiryTimer = "expiry:"
 
     /// What a planner needs besides the store.
     package struct Context: Sendable {
@@ -40,7 +42,6 @@ package struct PlannerSession: PartitionSession {
         var target: String
         var runbook: String
         var state: PlanState
-        var expires: Int64
         var changed: Int64
         /// Its end is in the track record already.
         var isCounted = false
@@ -70,7 +71,7 @@ package struct PlannerSession: PartitionSession {
             else { continue }
             plans[member.member] = Known(
                 incident: plan.incidentID, target: "\(plan.target)", runbook: plan.runbook, state: record.state,
-                expires: plan.expires.rawValue, changed: record.progress?.time.rawValue ?? plan.created.rawValue,
+                changed: record.progress?.time.rawValue ?? plan.created.rawValue,
                 isCounted: fields["counted"] != nil)
         }
         for (name, value) in try await store.fields(keys.trackRecord(partition)) {
@@ -89,6 +90,7 @@ package struct PlannerSession: PartitionSession {
     package mutating func replay(_ entry: StreamEntry, topic: Topic) async throws {}
 
     package mutating func process(_ entry: StreamEntry, topic: Topic) async throws -> Transaction {
+        if topic == .timers { return try await expire(entry) }
         do {
             let envelope = try Envelope(entry)
             if topic == .outcomes { return try learn(from: try envelope.decode()) }
@@ -165,6 +167,10 @@ package struct PlannerSession: PartitionSession {
         default:
             transaction.changes.append(
                 .rank(key: keys.approvalQueue(partition), member: identity.hash, score: plan.expires.rawValue))
+            transaction.changes.append(
+                .rank(
+                    key: keys.timers(partition), member: Self.expiryTimer + identity.hash,
+                    score: plan.expires.rawValue))
         }
         try await transaction.merge(
             link(
@@ -175,7 +181,7 @@ package struct PlannerSession: PartitionSession {
                 ], child))
         plans[identity.hash] = Known(
             incident: plan.incidentID, target: "\(plan.target)", runbook: plan.runbook, state: proposal.state,
-            expires: plan.expires.rawValue, changed: plan.created.rawValue)
+            changed: plan.created.rawValue)
         return transaction
     }
 
@@ -189,15 +195,20 @@ package struct PlannerSession: PartitionSession {
 
     // MARK: Time
 
-    package mutating func elapse() async throws -> Transaction {
-        let now = context.now().rawValue
+    package mutating func elapse() async throws -> Transaction { Transaction() }
+
+    /// A plan's time is over; whoever decided it before was earlier.
+    private mutating func expire(_ entry: StreamEntry) async throws -> Transaction {
+        guard let timer = entry.text("timer"), timer.hasPrefix(Self.expiryTimer) else {
+            throw UnreadableEntry("unknown timer '\(entry.text("timer") ?? "")'")
+        }
+        let hash = String(timer.dropFirst(Self.expiryTimer.count))
+        let fields = try await store.fields(keys.plan(hash, partition))
         let open: Set<PlanState> = [.awaiting, .manual]
-        guard let hash = plans.first(where: { open.contains($0.value.state) && $0.value.expires <= now })?.key else {
+        guard let record = try? PlanRecord(hash: hash, fields: fields), open.contains(record.state) else {
             return Transaction()
         }
-        try await refresh(hash: hash)
-        guard let plan = plans[hash], open.contains(plan.state) else { return Transaction() }
-        return try await end(hash, as: .expired, reason: "nobody decided in time", TraceContext(seed: plan.incident))
+        return try await end(hash, as: .expired, reason: "nobody decided in time", TraceContext(seed: hash))
     }
 
     private mutating func end(

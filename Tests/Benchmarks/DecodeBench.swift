@@ -58,10 +58,15 @@ struct DecodeCommand: AsyncParsableCommand {
 
     private static func count(_ times: Int) throws -> (instructions: Double, allocations: Double) {
         let own = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        let file = try TestHost.folder("callgrind") + "/out"
+        let folder = try TestHost.folder("callgrind")
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let file = "\(folder)/out"
+        // Valgrind does not read the debug information of newer compilers.
+        let program = "\(folder)/program"
+        try TestHost.run("/usr/bin/strip", ["-o", program, own])
         let output = try TestHost.run(
             "/usr/bin/valgrind",
-            ["--tool=callgrind", "--callgrind-out-file=\(file)", own, "decode", "--replies", "\(times)"])
+            ["--tool=callgrind", "--callgrind-out-file=\(file)", program, "decode", "--replies", "\(times)"])
         guard let line = output.split(separator: "\n").last(where: { $0.contains("Collected :") }),
             let instructions = line.split(separator: " ").last.flatMap({ Double($0) })
         else { throw ServerFailure("callgrind counted nothing: \(output)") }

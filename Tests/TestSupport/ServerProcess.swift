@@ -103,10 +103,13 @@ package enum TestHost {
 
     /// Runs a program to its end and returns its output.
     @discardableResult
-    package static func run(_ path: String, _ arguments: [String]) throws -> String {
+    package static func run(
+        _ path: String, _ arguments: [String], environment: [String: String] = [:]
+    ) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let output = Pipe()
         process.standardOutput = output
         process.standardError = output

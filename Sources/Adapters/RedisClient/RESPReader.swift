@@ -3,17 +3,19 @@ import NIOCore
 
 /// hiredis' incremental RESP decoder, building Swift values.
 ///
-/// The reader owns unfinished replies; finished ones belong to us. The handle is freed exactly once, in `deinit`.
+/// The handle is freed exactly once, in `deinit`, before the object that its callbacks use.
 package struct RESPReader: ~Copyable {
     private let handle: UnsafeMutablePointer<redisReader>
+    private let assembler = ReplyAssembler()
 
     /// A decoder that has read nothing.
     package init() throws(RedisError) {
-        guard let handle = redisReaderCreateWithFunctions(ReplyBuilder.functions) else {
+        guard let handle = redisReaderCreateWithFunctions(ReplyAssembler.functions) else {
             throw RedisError(.protocolError, "out of memory")
         }
         // Keep no more than this of a finished reply's buffer.
         handle.pointee.maxbuf = 64 * 1024
+        handle.pointee.privdata = Unmanaged.passUnretained(assembler).toOpaque()
         self.handle = handle
     }
 
@@ -31,8 +33,7 @@ package struct RESPReader: ~Copyable {
     package func next() throws(RedisError) -> RESPValue? {
         var reply: UnsafeMutableRawPointer?
         if redisReaderGetReply(handle, &reply) != REDIS_OK { throw failure() }
-        guard let reply else { return nil }
-        return Unmanaged<ReplyBuilder>.fromOpaque(reply).takeRetainedValue().value
+        return reply == nil ? nil : assembler.take()
     }
 
     /// Copies the text at once: the reader overwrites it with the next failure.
@@ -43,42 +44,50 @@ package struct RESPReader: ~Copyable {
     }
 }
 
-/// A reply under construction.
+/// Puts replies together from the decoder's callbacks, which come depth first.
 ///
-/// Children are kept alive by their parent, the root by the reader.
-private final class ReplyBuilder {
-    private enum Content {
-        case leaf(RESPValue)
-        case array([ReplyBuilder?])
+/// To hiredis every value is the same token; ours are kept on a stack of the arrays that are still open.
+private final class ReplyAssembler {
+    private struct OpenArray {
+        var elements: [RESPValue]
+        let count: Int
     }
 
+    /// A header alone must not be able to claim all memory; no reply that is asked for is so long.
     private static let longestArray = 1 << 20
+    private static let token = UnsafeMutableRawPointer(bitPattern: 1)
 
-    private var content: Content
+    private var open: [OpenArray] = []
+    private var finished: RESPValue?
 
-    private init(_ content: Content) { self.content = content }
-
-    var value: RESPValue {
-        switch content {
-        case .leaf(let value): value
-        case .array(let elements): .array(elements.map { $0?.value ?? .null })
-        }
+    /// The reply that was completed last.
+    func take() -> RESPValue? {
+        defer { finished = nil }
+        return finished
     }
 
-    private typealias Task = UnsafePointer<redisReadTask>
-
-    /// Attaches a new object to the array it belongs to, or hands it to the reader as a root with one retain.
-    private static func place(_ content: Content, _ task: Task?) -> UnsafeMutableRawPointer? {
-        let object = ReplyBuilder(content)
-        guard let parent = task?.pointee.parent?.pointee.obj, let index = task.map({ Int($0.pointee.idx) }) else {
-            return Unmanaged.passRetained(object).toOpaque()
+    private func add(_ value: RESPValue) -> UnsafeMutableRawPointer? {
+        var value = value
+        while let top = open.indices.last {
+            open[top].elements.append(value)
+            guard open[top].elements.count == open[top].count else { return Self.token }
+            value = .array(open.removeLast().elements)
         }
-        let array = Unmanaged<ReplyBuilder>.fromOpaque(parent).takeUnretainedValue()
-        guard case .array(var elements) = array.content, elements.indices.contains(index) else { return nil }
-        array.content = .array([])
-        elements[index] = object
-        array.content = .array(elements)
-        return Unmanaged.passUnretained(object).toOpaque()
+        finished = value
+        return Self.token
+    }
+
+    private func begin(_ count: Int) -> UnsafeMutableRawPointer? {
+        guard count <= Self.longestArray else { return nil }
+        guard count > 0 else { return add(.array([])) }
+        var elements: [RESPValue] = []
+        elements.reserveCapacity(min(count, 1_024))
+        open.append(OpenArray(elements: elements, count: count))
+        return Self.token
+    }
+
+    private static func of(_ task: UnsafePointer<redisReadTask>?) -> ReplyAssembler? {
+        task?.pointee.privdata.map { Unmanaged<ReplyAssembler>.fromOpaque($0).takeUnretainedValue() }
     }
 
     /// The table that hiredis keeps a pointer to; immutable and never freed, so sharing it is safe.
@@ -87,26 +96,19 @@ private final class ReplyBuilder {
         table.initialize(
             to: redisReplyObjectFunctions(
                 createString: { task, text, length in
-                    let bytes = UnsafeBufferPointer(start: text, count: length).map { UInt8(bitPattern: $0) }
+                    let bytes = UnsafeRawBufferPointer(start: text, count: length)
                     let value: RESPValue
                     switch task?.pointee.type {
                     case REDIS_REPLY_STATUS: value = .simpleString(String(decoding: bytes, as: UTF8.self))
                     case REDIS_REPLY_ERROR: value = .error(RedisServerError(String(decoding: bytes, as: UTF8.self)))
-                    default: value = .bulk(bytes)
+                    default: value = .bulk(Array(bytes))
                     }
-                    return ReplyBuilder.place(.leaf(value), task)
+                    return ReplyAssembler.of(task)?.add(value)
                 },
-                createArray: { task, count in
-                    // A header alone must not be able to claim all memory; no reply that is asked for is so long.
-                    guard count <= ReplyBuilder.longestArray else { return nil }
-                    return ReplyBuilder.place(.array(Array(repeating: nil, count: Int(max(0, count)))), task)
-                },
-                createInteger: { task, value in ReplyBuilder.place(.leaf(.integer(value)), task) },
-                createNil: { task in ReplyBuilder.place(.leaf(.null), task) },
-                freeObject: { object in
-                    guard let object else { return }
-                    Unmanaged<ReplyBuilder>.fromOpaque(object).release()
-                }))
+                createArray: { task, count in ReplyAssembler.of(task)?.begin(Int(count)) },
+                createInteger: { task, value in ReplyAssembler.of(task)?.add(.integer(value)) },
+                createNil: { task in ReplyAssembler.of(task)?.add(.null) },
+                freeObject: { _ in }))
         return table
     }()
 }

@@ -9,7 +9,6 @@ final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {  /
     private struct Request {
         let id: UInt64
         let count: Int
-        var replies: [RESPValue]
         /// `nil` once the caller has left; the replies are still taken out of the pipe.
         var continuation: CheckedContinuation<[RESPValue], any Error>?
         var deadline: Scheduled<Void>?
@@ -18,6 +17,8 @@ final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {  /
     private let reader: RESPReader
     private let address: String
     private var requests = CircularBuffer<Request>()
+    /// Replies to the first request so far.
+    private var replies: [RESPValue] = []
     private var ending: RedisError?
 
     init(address: String) throws(RedisError) {
@@ -39,7 +40,7 @@ final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {  /
                 RedisError(.timeout, "\(self.address): no reply within \(timeout)", outcomeUnknown: true), channel)
         }
         requests.append(
-            Request(id: id, count: count, replies: [], continuation: continuation, deadline: deadline))
+            Request(id: id, count: count, continuation: continuation, deadline: deadline))
         channel.writeAndFlush(buffer, promise: nil)
     }
 
@@ -79,12 +80,13 @@ final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {  /
             end(RedisError(.protocolError, "\(address): a reply that nobody asked for"), context.channel)
             return
         }
-        requests[requests.startIndex].replies.append(value)
-        let first = requests[requests.startIndex]
-        guard first.replies.count == first.count else { return }
+        replies.append(value)
+        guard let first = requests.first, replies.count == first.count else { return }
         requests.removeFirst()
         first.deadline?.cancel()
-        first.continuation?.resume(returning: first.replies)
+        let complete = replies
+        replies = []
+        first.continuation?.resume(returning: complete)
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -26,7 +26,7 @@ struct PlannerCommand: AsyncParsableCommand {
             let worker = PartitionWorker(
                 .init(
                     role: PlannerSession.role, inputs: PlannerSession.inputs, partitions: context.partitions,
-                    timing: context.timing),
+                    timing: context.timing, clock: { ProcessContext.now().rawValue }),
                 store: context.store, keys: context.keys, newOwner: context.newOwner, observe: context.busObserver
             ) { partition, _ in
                 PlannerSession(
