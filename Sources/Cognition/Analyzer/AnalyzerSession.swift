@@ -78,12 +78,14 @@ package struct AnalyzerSession: PartitionSession {
 
     private mutating func loadBaselines(replacing: Bool) async throws {
         var learned: [SeriesID: Baseline] = [:]
+        var ensembles: [SeriesID: StreamingEnsemble] = [:]
         for (name, bytes) in try await store.fields(keys.baselines(partition)) {
             let record = try JSONDecoder().decode(BaselineRecord.self, from: Data(bytes))
             guard "\(record.id)" == name else { continue }
             learned[record.id] = record.baseline
+            ensembles[record.id] = record.ensemble
         }
-        core.adopt(learned, replacing: replacing)
+        core.adopt(learned, ensembles: ensembles, replacing: replacing)
     }
 
     package mutating func replay(_ entry: StreamEntry, topic: Topic) async throws {
@@ -171,6 +173,8 @@ package struct BaselineRecord: Codable, Sendable, Equatable {
     package var learnedAt: Int64
     /// What was learned.
     package var baseline: Baseline
+    /// The streaming ensemble after the same history; `nil` in records of before it was kept.
+    package var ensemble: StreamingEnsemble?
 
     /// The series.
     package var id: SeriesID { SeriesID(metric: metric, labels: labels) }

@@ -67,7 +67,9 @@ package struct LoadedConfiguration: Sendable {
                         direction: AlarmDirection(rawValue: metric.direction.rawValue) ?? .both,
                         minimumDeviation: metric.minimumDeviation,
                         minimumRelativeDeviation: metric.minimumRelativeDeviation, consecutive: analysis.openAfter,
-                        clearAfter: analysis.closeAfter))
+                        clearAfter: analysis.closeAfter,
+                        coolDownMilliseconds: Int64(metric.coolDownSeconds * 1_000),
+                        algorithms: metric.algorithms.compactMap { Algorithm(rawValue: $0) }))
             },
             forecast: BreachForecastConfiguration(horizonSeconds: analysis.horizonHours * 3_600),
             baseline: BaselineConfiguration(
