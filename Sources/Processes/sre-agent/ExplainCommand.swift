@@ -76,14 +76,20 @@ struct ExplainCommand: AsyncParsableCommand {
         for alarm in run.alarms.suffix(5) {
             let end = alarm.until.map { "until \(BacktestCommand.time($0))" } ?? "and goes on"
             lines.append(
-                "anomaly since \(BacktestCommand.time(alarm.since)) \(end): \(alarm.value) instead of "
-                    + "\(alarm.expected), seen by \(alarm.members.joined(separator: ", "))"
+                "anomaly since \(BacktestCommand.time(alarm.since)) \(end): \(Self.short(alarm.value)) instead of "
+                    + "\(Self.short(alarm.expected)), seen by \(alarm.members.joined(separator: ", "))"
                     + (alarm.rarityDays >= 2 ? ", comes once in \(Int(min(9_999, alarm.rarityDays))) days" : ""))
         }
         lines.append(
-            "now: \(last.sample.value), expected \(last.band.expected) within \(last.band.lower) to \(last.band.upper)")
+            "now: \(Self.short(last.sample.value)), expected \(Self.short(last.band.expected)) within "
+                + "\(Self.short(last.band.lower)) to \(Self.short(last.band.upper))")
         if limit != nil, let breach { lines.append(Self.sentence(breach)) }
         return (SeriesChart(title: series.name, points: points, limit: limit), lines)
+    }
+
+    /// Four digits.
+    private static func short(_ value: Double) -> String {
+        value.formatted(.number.precision(.significantDigits(1...4)).grouping(.never))
     }
 
     private static func sentence(_ breach: BreachForecast) -> String {
