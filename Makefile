@@ -5,6 +5,9 @@ SHELL := /bin/bash
 
 YES ?=
 NAME ?=
+DATA ?=
+SCORERS ?=
+PYTHON ?= python3
 RUNS ?=
 SEED ?=
 SWIFT_BUILD := swift build
@@ -13,7 +16,7 @@ LIBRARIES = $(filter-out TestSupport Proofs SafetyProofs KubeSimulator,$(shell s
   '/\.target.$$/{n;s/^[^"]*name: "\([A-Za-z]*\)".*/\1/p};s/.*\.target.name: "\([A-Za-z]*\)".*/\1/p' Package.swift))
 PROTOC_GEN := .build/debug/protoc-gen-swift
 
-.PHONY: help deps build test lint format proto demo bench docs prove clean
+.PHONY: help deps build test lint format proto demo bench bench-peers docs prove clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,7 +53,7 @@ demo: deps ## Walk one incident to its end (YES=1 signs the approval by itself)
 	$(SWIFT_BUILD)
 	.build/debug/sre-agent demo $(if $(YES),--yes)
 
-bench: deps ## Run a benchmark in release mode (NAME=redis, takeover, idle, decode, approval, throughput, detect, …)
+bench: deps ## NAME=redis|takeover|idle|decode|approval|throughput, or detect|breach|forecast with DATA=DIR SCORERS=DIR
 ifneq ($(filter redis takeover idle decode,$(firstword $(NAME))),)
 	$(SWIFT_BUILD) -c release --product sre-bench-bus
 	$(if $(filter takeover,$(firstword $(NAME))),$(SWIFT_BUILD) -c release --product sre-prove)
@@ -61,8 +64,12 @@ else ifeq ($(NAME),approval)
 	.build/debug/sre-prove approval $(if $(RUNS),--runs $(RUNS))
 else
 	$(SWIFT_BUILD) -c release --product sre-bench
-	.build/release/sre-bench $(or $(NAME),throughput)
+	$(PYTHON) Benchmarks/bench.py $(or $(NAME),throughput) $(if $(DATA),--data "$(DATA)") \
+	  $(if $(SCORERS),--scorers "$(SCORERS)")
 endif
+
+bench-peers: ## Measure the speed of river, scikit-learn, statsmodels and prophet here (Benchmarks/requirements.txt)
+	$(PYTHON) Benchmarks/bench_peers.py
 
 docs: ## Build the documentation of every library with DocC into .build/docs; a warning is an error
 	@mkdir -p .build/docs

@@ -122,7 +122,7 @@ let package = Package(
         .target(
             name: "Settings",
             dependencies: [
-                "Authority", "Bus", "Decision", "LocalCommand", "Model", "Perception",
+                "Authority", "Bus", "Decision", "LocalCommand", "Model", "Perception", "TimeSeries",
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"), "Yams",
             ],
@@ -180,8 +180,9 @@ let package = Package(
         process(
             "sre-agent",
             [
-                "Authority", "Bus", "Decision", "Model", "RedisBus", "RedisClient", "Settings", "Signatures",
-                "WireFormat",
+                "Analyzer", "Authority", "Bus", "Decision", "Model", "Perception", "Prometheus", "RedisBus",
+                "RedisClient",
+                "Settings", "Signatures", "TimeSeries", "WireFormat",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -34,12 +34,17 @@ package struct MetricDefinition: Sendable, Equatable {
     package var minimumDeviation: Double
     /// Departures smaller than this share of the expected value are never anomalies; default 0.05.
     package var minimumRelativeDeviation: Double
+    /// Names of the algorithms that watch it; empty for the standard ones.
+    package var algorithms: [String]
+    /// Seconds without an unusual sample that it takes to end an anomaly; default 60.
+    package var coolDownSeconds: Double
     /// Which workload a series is about.
     package var entity: EntityRule
 
     package init(
         name: String, query: String, unit: String, direction: Direction, role: SignalRole, limit: Double? = nil,
-        minimumDeviation: Double = 0, minimumRelativeDeviation: Double = 0.05, entity: EntityRule
+        minimumDeviation: Double = 0, minimumRelativeDeviation: Double = 0.05, algorithms: [String] = [],
+        coolDownSeconds: Double = 60, entity: EntityRule
     ) {
         self.name = name
         self.query = query
@@ -49,6 +54,8 @@ package struct MetricDefinition: Sendable, Equatable {
         self.limit = limit
         self.minimumDeviation = minimumDeviation
         self.minimumRelativeDeviation = minimumRelativeDeviation
+        self.algorithms = algorithms
+        self.coolDownSeconds = coolDownSeconds
         self.entity = entity
     }
 

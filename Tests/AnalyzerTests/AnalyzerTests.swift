@@ -116,6 +116,55 @@ import WireFormat
     }
 }
 
+@Suite struct SnapshotTests {
+    private let partition = Partition(of: Fixtures.target, count: 16)
+
+    private func session(_ store: ModelStore) -> AnalyzerSession {
+        AnalyzerSession(
+            partition: partition, configuration: AnalyzerConfiguration(metrics: []), store: store, keys: Keys(),
+            now: { Fixtures.now })
+    }
+
+    @Test func statesOfAnotherVersionBeginAnewAndIncidentsAreKept() async throws {
+        var correlator = Correlator()
+        let ranker = CauseRanker(roles: [:])
+        let change = try #require(
+            correlator.take(Fixtures.anomaly()) { ranker.rank(anomalies: $0, context: []) })
+        let incident = String(decoding: try change.incident.canonicalJSON(), as: UTF8.self)
+        let quoted = String(decoding: try JSONEncoder().encode([incident]), as: UTF8.self)
+        for version in [1, 2, 9] {
+            var session = session(ModelStore())
+            let stored = "{\"version\":\(version),\"series\":[{\"other\":1}],\"incidents\":\(quoted)}"
+            try await session.restore(Array(stored.utf8))
+            let snapshot = String(decoding: try #require(try session.snapshot()), as: UTF8.self)
+            #expect(snapshot.contains(change.incident.id))
+            #expect(snapshot.contains("\"series\":[]") && snapshot.contains("\"version\":2"))
+        }
+    }
+
+    @Test func truncatedSnapshotIsAnErrorAndNoTrap() async throws {
+        var session = session(ModelStore())
+        await #expect(throws: (any Error).self) { try await session.restore(Array("{\"version\":2,\"ser".utf8)) }
+    }
+
+    @Test func baselineThatDoesNotDecodeIsPassedOver() async throws {
+        let store = ModelStore()
+        let keys = Keys()
+        guard
+            case .committed = try await store.transition(
+                Transaction(changes: [
+                    .set(key: keys.baselines(partition), fields: [Field("memory{}", Array("{\"metric\":".utf8))])
+                ]))
+        else {
+            Issue.record("not stored")
+            return
+        }
+        var session = session(store)
+        try await session.restore(nil)
+        #expect(try session.snapshot() != nil)
+    }
+}
+
 @Suite struct CorrelatorTests {
     private func take(_ correlator: inout Correlator, _ anomaly: Anomaly) -> Correlator.Change? {
         let ranker = CauseRanker(roles: ["memory": .memory])

@@ -33,10 +33,25 @@ import Testing
         ("prometheus:\n  url: ftp://x\n", ":2: prometheus.url", "http://"),
         ("risk: { auto_remediation_enabled: maybe }\n", "risk.auto_remediation_enabled", "true or false"),
         ("logging: { level: LOUD }\n", "logging.level", "INFO"),
+        ("baseline: { time_zone: Mars/Base }\n", "baseline.time_zone", "Europe/Berlin"),
+        ("baseline: { holidays: \"2026-12-25, soon\" }\n", "'soon' is not a day", "2026-12-25"),
         ("a: [1\n", "not YAML", "expected"), ("cluster: a\ncluster: b\n", "written twice", "cluster"),
     ])
     func errorsNameFileLineKeyAndValidValues(text: String, place: String, valid: String) {
         #expect { try settings(text) } throws: { "\($0)".contains(place) && "\($0)".contains(valid) }
+    }
+
+    @Test func timeZoneGivesItsClockChangesAndHolidaysTheirDays() throws {
+        let calendar = try settings(
+            "baseline: { time_zone: Europe/Berlin, holidays: \"1970-01-02,2026-12-25\" }\n"
+        ).analysis.calendar
+        #expect(calendar.holidays == [1, 20_812])
+        // Spring and autumn of 2026: 29 March and 25 October, 01:00 UTC.
+        let offsets = try #require(calendar.offsets(from: Date(timeIntervalSince1970: 1_767_225_600), days: 365))
+        #expect(offsets.first == 3_600)
+        #expect(offsets.changes.map(\.from) == [1_774_746_000_000, 1_792_890_000_000])
+        #expect(offsets.changes.map(\.seconds) == [7_200, 3_600])
+        #expect(try settings("cluster: x\n").analysis.calendar.offsets(from: .now, days: 365) == nil)
     }
 
     @Test func anErrorInTheEnvironmentNamesTheVariable() {
@@ -55,6 +70,22 @@ import Testing
         let metrics = try MetricsMap.read(YAMLDocument(file: "\(root)/\(folder)/metrics.yaml"))
         #expect(metrics.count >= (folder == "config" ? 15 : 5))
         #expect(try !RunbookCatalogue.read(folder: "\(root)/\(folder)/runbooks").isEmpty)
+    }
+
+    @Test func unknownAlgorithmIsNamedWithTheKnownOnes() {
+        let text = """
+            metrics:
+              - name: m
+                query: up
+                algorithms: [ensemble, magic]
+                entity: { kind: Service, name: [job] }
+            """
+        let file = NSTemporaryDirectory() + "metrics-\(UUID().uuidString).yaml"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        #expect {
+            try text.write(toFile: file, atomically: true, encoding: .utf8)
+            _ = try MetricsMap.read(YAMLDocument(file: file))
+        } throws: { "\($0)".contains("'magic' is not an algorithm") && "\($0)".contains("random-cut-forest") }
     }
 
     @Test func shippedPolicyAllowsNothing() throws {

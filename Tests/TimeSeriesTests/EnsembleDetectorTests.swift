@@ -16,10 +16,62 @@ struct EnsembleDetectorTests {
         return (0..<count).map { _ in level + scale * generator.normal() }
     }
 
-    @Test func membersAreTheThreeByName() throws {
+    @Test func membersAreTheStandardOnesByName() throws {
         var detector = EnsembleDetector(baseline: try flatBaseline())
         let detection = detector.update(Sample(timestamp: monday + 8 * day, value: 100))
-        #expect(detection.members.map(\.name) == ["3-sigma", "mad", "iqr"])
+        #expect(detection.members.map(\.name) == ["3-sigma", "mad", "iqr", "ensemble"])
+    }
+
+    @Test func chosenAlgorithmsWatchAndShapesNeedNoDeparture() throws {
+        var detector = EnsembleDetector(
+            baseline: try flatBaseline(),
+            configuration: .init(minimumDeviation: 1_000, algorithms: [.flatLine, .ewma, .flatLine]))
+        var values = noise(200, seed: 3)
+        values += Array(repeating: values[199], count: 20)
+        values.append(500)
+        let detections = run(&detector, values)
+        #expect(detections[0].members.map(\.name) == ["flat-line", "ewma"])
+        #expect(detections[219].score >= 0.7)
+        // Far out for EWMA, but less than the least deviation.
+        #expect(detections[220].members[1].score >= 0.7 && detections[220].score < 0.7)
+        let stored = try JSONDecoder().decode(EnsembleDetector.self, from: JSONEncoder().encode(detector))
+        #expect(stored == detector)
+        for algorithm in Algorithm.allCases where !algorithm.isBand {
+            let member = try #require(StreamingMember(algorithm))
+            #expect(try JSONDecoder().decode(StreamingMember.self, from: JSONEncoder().encode(member)) == member)
+        }
+    }
+
+    @Test func ensembleThatHistoryWarmedSeesWhatTheBandLetsPass() throws {
+        var generator = SplitMix64(seed: 21)
+        // Low at night: a night value at noon is well within the range, and the baseline is wide.
+        let history = samples(days: 7, stepSeconds: 300) { daily($0) + 2 * generator.normal() }
+        var ensemble = StreamingEnsemble()
+        for sample in history { _ = ensemble.update(sample) }
+        let baseline = try Baseline.learn(from: history)
+        var cold = EnsembleDetector(baseline: baseline)
+        var warm = EnsembleDetector(baseline: baseline, ensemble: ensemble)
+        let strange = Sample(timestamp: monday + 7 * day, value: 400)
+        #expect(cold.update(strange).members.last?.score == 0)
+        #expect((warm.update(strange).members.last?.score ?? 0) >= 0.7)
+    }
+
+    @Test func flappingSeriesIsOneAnomaly() throws {
+        var detector = EnsembleDetector(
+            baseline: try flatBaseline(), configuration: .init(clearAfter: 2, coolDownMilliseconds: 1_200_000))
+        var opened = 0
+        var closed = 0
+        for index in 0..<100 {
+            // Ten minutes up and ten minutes down, for an hour.
+            let value = index < 60 && (index / 10) % 2 == 0 ? 300.0 : 100
+            let time = monday + 8 * day + Int64(index) * 60_000
+            switch detector.update(Sample(timestamp: time, value: value)).transition {
+            case .opened: opened += 1
+            case .closed: closed += 1
+            default: break
+            }
+        }
+        #expect(opened == 1 && closed == 1)
     }
 
     @Test func normalNoiseRaisesNoAlarm() throws {
@@ -184,6 +236,6 @@ struct EnsembleDetectorTests {
         let from = monday + 8 * day + 170 * 60_000
         #expect(run(&detector, from: from, rest) == run(&resumed, from: from, rest))
         #expect(resumed == detector)
-        #expect(stored.count < 4_096)
+        #expect(stored.count < 12_288)
     }
 }

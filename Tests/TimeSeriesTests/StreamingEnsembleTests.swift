@@ -127,6 +127,7 @@ struct StreamingEnsembleTests {
         #expect(run(&resumed, rest) == run(&detector, rest))
         #expect(resumed == detector)
         #expect(stored.count < 16_384)
+        #expect(detector.stateBytes <= 8_192)
     }
 
     @Test func tailsOfNormalNoiseComeOutRight() {

@@ -1,5 +1,6 @@
 import Model
 import Perception
+import TimeSeries
 
 /// The metrics map: `metrics.yaml`.
 package enum MetricsMap {
@@ -20,10 +21,20 @@ package enum MetricsMap {
         return metrics
     }
 
+    private static func algorithms(_ value: YAMLDocument.Value?) throws(SettingsError) -> [String] {
+        guard let value else { return [] }
+        let names = try value.strings()
+        for name in names where Algorithm(rawValue: name) == nil {
+            throw value.error(
+                "'\(name)' is not an algorithm", valid: Algorithm.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        return names
+    }
+
     private static func metric(_ value: YAMLDocument.Value) throws(SettingsError) -> MetricDefinition {
         try value.allow([
             "name", "query", "unit", "direction", "role", "limit", "minimum_deviation",
-            "minimum_relative_deviation", "entity",
+            "minimum_relative_deviation", "algorithms", "cool_down_seconds", "entity",
         ])
         let name = try value.required("name")
         let text = try name.string()
@@ -41,6 +52,8 @@ package enum MetricsMap {
             limit: try value["limit"]?.double(),
             minimumDeviation: try value["minimum_deviation"]?.double(in: 0...Double.greatestFiniteMagnitude) ?? 0,
             minimumRelativeDeviation: try value["minimum_relative_deviation"]?.double(in: 0...1_000) ?? 0.05,
+            algorithms: try algorithms(value["algorithms"]),
+            coolDownSeconds: try value["cool_down_seconds"]?.double(in: 0...86_400) ?? 60,
             entity: .init(
                 kind: try entity.required("kind").string(), nameLabels: try entity.required("name").strings(),
                 namespaceLabel: try entity["namespace"]?.string() ?? "namespace"))

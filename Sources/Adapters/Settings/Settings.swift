@@ -62,6 +62,7 @@ package struct Settings: Sendable {
         package var closeAfter: Int
         package var horizonHours: Double
         package var utcOffsetSeconds: Int
+        package var calendar: CalendarSettings
     }
 
     /// What may be done.
@@ -147,7 +148,7 @@ package struct Settings: Sendable {
         "audit": ["key_file", "checkpoint_file", "checkpoint_seconds"],
         "prometheus": ["url", "bearer_token_file", "timeout_seconds"],
         "loki": ["url"],
-        "baseline": ["learning_days", "minimum_days", "relearn_hours", "utc_offset_seconds"],
+        "baseline": ["learning_days", "minimum_days", "relearn_hours", "utc_offset_seconds", "time_zone", "holidays"],
         "anomaly_detection": ["threshold", "open_after", "close_after"],
         "prediction": ["horizon_hours"],
         "risk": ["auto_remediation_enabled", "approval_threshold", "mode"],
@@ -210,7 +211,8 @@ package struct Settings: Sendable {
             openAfter: try scalars.int("anomaly_detection.open_after", in: 1...100, default: 3),
             closeAfter: try scalars.int("anomaly_detection.close_after", in: 1...1_000, default: 5),
             horizonHours: try scalars.double("prediction.horizon_hours", in: 0.5...48, default: 6),
-            utcOffsetSeconds: try scalars.int("baseline.utc_offset_seconds", in: -50_400...50_400, default: 0))
+            utcOffsetSeconds: try scalars.int("baseline.utc_offset_seconds", in: -50_400...50_400, default: 0),
+            calendar: try CalendarSettings(scalars))
         let mode = scalars.string("risk.mode", default: "live")
         guard ["live", "shadow"].contains(mode) else {
             throw scalars.error("risk.mode", "'\(mode)' is not valid", valid: "live or shadow")

@@ -20,6 +20,7 @@ struct AnalysisCore: Sendable {
     private var entities: [SeriesID: Entity] = [:]
     private var correlator = Correlator()
     private var baselines: [SeriesID: Baseline] = [:]
+    private var ensembles: [SeriesID: StreamingEnsemble] = [:]
 
     init(configuration: AnalyzerConfiguration) { self.configuration = configuration }
 
@@ -39,8 +40,12 @@ struct AnalysisCore: Sendable {
     ///
     /// - Parameter replacing: whether series that have a baseline get the new one. After a takeover they must not: theirs
     ///   has followed the series since it was learned, and the replay has to come to the same results.
-    mutating func adopt(_ learned: [SeriesID: Baseline], replacing: Bool) {
+    /// - Parameter ensembles: the streaming ensembles as history has left them, for series that are not watched yet.
+    mutating func adopt(
+        _ learned: [SeriesID: Baseline], ensembles: [SeriesID: StreamingEnsemble] = [:], replacing: Bool
+    ) {
         baselines = learned
+        self.ensembles = ensembles
         guard replacing else { return }
         for (id, baseline) in learned { series[id]?.detector?.baseline = baseline }
     }
@@ -55,7 +60,8 @@ struct AnalysisCore: Sendable {
             }
             entities[observed.id] = observed.entity
             if series[observed.id]?.detector == nil, let baseline = baselines[observed.id] {
-                series[observed.id]?.detector = EnsembleDetector(baseline: baseline, configuration: metric.detector)
+                series[observed.id]?.detector = EnsembleDetector(
+                    baseline: baseline, configuration: metric.detector, ensemble: ensembles[observed.id])
             }
             for sample in observed.samples {
                 let point = Sample(timestamp: sample.time.rawValue, value: sample.value)

@@ -38,10 +38,26 @@ package struct AnalyzerSession: PartitionSession {
             var state: SeriesState
         }
 
-        var version = 1
+        /// Of the series' states; another one is not taken up.
+        static let current = 2
+
+        var version = current
         var series: [Entry]
         /// Incidents as canonical JSON.
         var incidents: [String]
+
+        init(series: [Entry], incidents: [String]) {
+            self.series = series
+            self.incidents = incidents
+        }
+
+        /// Series of another version, or whose states do not decode, begin anew with their baselines; incidents are kept.
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            incidents = try container.decode([String].self, forKey: .incidents)
+            let isCurrent = try container.decode(Int.self, forKey: .version) == Self.current
+            series = isCurrent ? (try? container.decode([Entry].self, forKey: .series)) ?? [] : []
+        }
     }
 
     package mutating func restore(_ snapshot: [UInt8]?) async throws {
@@ -78,12 +94,16 @@ package struct AnalyzerSession: PartitionSession {
 
     private mutating func loadBaselines(replacing: Bool) async throws {
         var learned: [SeriesID: Baseline] = [:]
+        var ensembles: [SeriesID: StreamingEnsemble] = [:]
         for (name, bytes) in try await store.fields(keys.baselines(partition)) {
-            let record = try JSONDecoder().decode(BaselineRecord.self, from: Data(bytes))
-            guard "\(record.id)" == name else { continue }
+            // A record of another version is passed over until the next learning run replaces it.
+            guard let record = try? JSONDecoder().decode(BaselineRecord.self, from: Data(bytes)),
+                "\(record.id)" == name
+            else { continue }
             learned[record.id] = record.baseline
+            ensembles[record.id] = record.ensemble
         }
-        core.adopt(learned, replacing: replacing)
+        core.adopt(learned, ensembles: ensembles, replacing: replacing)
     }
 
     package mutating func replay(_ entry: StreamEntry, topic: Topic) async throws {
@@ -171,6 +191,8 @@ package struct BaselineRecord: Codable, Sendable, Equatable {
     package var learnedAt: Int64
     /// What was learned.
     package var baseline: Baseline
+    /// The streaming ensemble after the same history; `nil` in records of before it was kept.
+    package var ensemble: StreamingEnsemble?
 
     /// The series.
     package var id: SeriesID { SeriesID(metric: metric, labels: labels) }

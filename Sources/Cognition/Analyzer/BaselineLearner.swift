@@ -160,9 +160,10 @@ package struct BaselineLearner: Sendable {
         var skipped = 0
         for series in all {
             do {
-                let baseline = try await Self.learn(series.samples, configuration.baseline)
+                let (baseline, ensemble) = try await Self.learn(series.samples, configuration.baseline)
                 let record = BaselineRecord(
-                    metric: series.id.metric, labels: series.id.labels, learnedAt: now().rawValue, baseline: baseline)
+                    metric: series.id.metric, labels: series.id.labels, learnedAt: now().rawValue, baseline: baseline,
+                    ensemble: ensemble)
                 byPartition[Partition(of: series.entity, count: partitions), default: []].append(
                     Field("\(series.id)", Array(try JSONEncoder().encode(record))))
                 points += baseline.points
@@ -192,8 +193,13 @@ package struct BaselineLearner: Sendable {
 
     /// Learning is heavy: it leaves the caller's executor.
     @concurrent
-    private static func learn(_ samples: [Sample], _ configuration: BaselineConfiguration) async throws -> Baseline {
-        try Baseline.learn(from: samples, configuration: configuration)
+    private static func learn(
+        _ samples: [Sample], _ configuration: BaselineConfiguration
+    ) async throws -> (Baseline, StreamingEnsemble) {
+        let baseline = try Baseline.learn(from: samples, configuration: configuration)
+        var ensemble = StreamingEnsemble()
+        for sample in samples { _ = ensemble.update(sample) }
+        return (baseline, ensemble)
     }
 
     private func publish(_ metric: String, _ fields: [Field], in partition: Partition) async throws {

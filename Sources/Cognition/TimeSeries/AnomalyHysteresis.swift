@@ -1,5 +1,5 @@
 /// Turns scores into anomalies with a beginning and an end: several unusual samples open one, several normal ones
-/// close it.
+/// and a time without unusual ones close it.
 ///
 /// State: 5 words.
 struct AnomalyHysteresis: Sendable, Equatable, Codable {
@@ -34,7 +34,10 @@ struct AnomalyHysteresis: Sendable, Equatable, Codable {
             calm = 0
             return .none
         }
-        guard calm >= configuration.clearAfter else { return .ongoing(since: since) }
+        let quiet = Double(timestamp) - Double(lastUnusual)
+        guard calm >= configuration.clearAfter, quiet >= Double(configuration.coolDownMilliseconds) else {
+            return .ongoing(since: since)
+        }
         isOpen = false
         unusual = 0
         calm = 0

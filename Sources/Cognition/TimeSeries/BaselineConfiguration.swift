@@ -11,6 +11,8 @@ package struct BaselineConfiguration: Sendable, Equatable, Codable {
     package var fullConfidenceDays: Double
     /// Offset of local time from UTC in seconds, ±86,400, default 0; days and weekdays begin at local midnight.
     package var utcOffsetSeconds: Int64
+    /// Local time with daylight saving time, and holidays; default `nil`, the constant offset without holidays.
+    package var calendar: LocalCalendar?
     /// The scale is at least this share of the expected value; default 0.01.
     package var relativeScaleFloor: Double
     /// The scale is at least this, in the unit of the series; default 1e-9.
@@ -24,7 +26,7 @@ package struct BaselineConfiguration: Sendable, Equatable, Codable {
     package init(
         stepMilliseconds: Int64 = 60_000, minimumDays: Double = 3, fullConfidenceDays: Double = 7,
         utcOffsetSeconds: Int64 = 0, relativeScaleFloor: Double = 0.01, absoluteScaleFloor: Double = 1e-9,
-        minimumSeasonGain: Double = 0.1
+        minimumSeasonGain: Double = 0.1, calendar: LocalCalendar? = nil
     ) {
         self.stepMilliseconds = max(1, stepMilliseconds)
         self.minimumDays = minimumDays.isFinite ? max(0, minimumDays) : 3
@@ -32,6 +34,7 @@ package struct BaselineConfiguration: Sendable, Equatable, Codable {
         self.utcOffsetSeconds = max(-86_400, min(86_400, utcOffsetSeconds))
         self.relativeScaleFloor = relativeScaleFloor.isFinite ? max(0, relativeScaleFloor) : 0.01
         self.absoluteScaleFloor = absoluteScaleFloor.isFinite ? max(1e-12, absoluteScaleFloor) : 1e-9
+        self.calendar = calendar
         self.minimumSeasonGain = minimumSeasonGain.isFinite ? max(0, min(1, minimumSeasonGain)) : 0.1
     }
 }

@@ -15,8 +15,8 @@ enum BaselineFit {
             throw .insufficientData(
                 haveDays: coverage.days, needDays: configuration.minimumDays, points: usable.count)
         }
-        let offset = max(-86_400, min(86_400, configuration.utcOffsetSeconds)) * 1_000
-        let calendar = SeasonCalendar(usable, offset: offset, stepMilliseconds: coverage.step)
+        let local = configuration.calendar ?? LocalCalendar(offsetSeconds: configuration.utcOffsetSeconds)
+        let calendar = SeasonCalendar(usable, calendar: local, stepMilliseconds: coverage.step)
         let choice = calendar.choose(minimumGain: configuration.minimumSeasonGain)
         let residuals = usable.map { $0.value - choice.profile.value(at: $0.timestamp) }
         let scale = scale(of: residuals)

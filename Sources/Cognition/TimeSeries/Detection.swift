@@ -12,11 +12,13 @@ package struct Detection: Sendable, Equatable, Codable {
     package var members: [MemberScore]
     /// What the sample changes.
     package var transition: Transition
+    /// Days in which a residual as large comes once, by the tail of the series' own; 0 where that is not known.
+    package var rarityDays: Double
 
     /// All fields as given.
     package init(
         score: Double, band: Band, value: Double, relativeDeviation: Double, members: [MemberScore],
-        transition: Transition
+        transition: Transition, rarityDays: Double = 0
     ) {
         self.score = score
         self.band = band
@@ -24,5 +26,6 @@ package struct Detection: Sendable, Equatable, Codable {
         self.relativeDeviation = relativeDeviation
         self.members = members
         self.transition = transition
+        self.rarityDays = rarityDays
     }
 }

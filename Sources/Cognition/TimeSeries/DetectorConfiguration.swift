@@ -14,11 +14,17 @@ package struct DetectorConfiguration: Sendable, Equatable, Codable {
     package var clearAfter: Int
     /// Combined score below which a sample is normal again, at most `threshold`; default half of it.
     package var clearLevel: Double
+    /// Milliseconds without an unusual sample that it takes besides, so that a flapping series stays one anomaly; at
+    /// least 0, default 60,000.
+    package var coolDownMilliseconds: Int64
+    /// What the series is watched with, without repetitions; default ``Algorithm/standard``.
+    package var algorithms: [Algorithm]
 
     /// Values that are not finite or out of range are replaced by the nearest or default ones.
     package init(
         threshold: Double = 0.7, direction: AlarmDirection = .both, minimumDeviation: Double = 0,
-        minimumRelativeDeviation: Double = 0.05, consecutive: Int = 3, clearAfter: Int = 5, clearLevel: Double? = nil
+        minimumRelativeDeviation: Double = 0.05, consecutive: Int = 3, clearAfter: Int = 5, clearLevel: Double? = nil,
+        coolDownMilliseconds: Int64 = 60_000, algorithms: [Algorithm] = Algorithm.standard
     ) {
         let threshold = threshold.isFinite ? min(1, max(0.01, threshold)) : 0.7
         let level = clearLevel ?? threshold / 2
@@ -28,6 +34,10 @@ package struct DetectorConfiguration: Sendable, Equatable, Codable {
         self.minimumRelativeDeviation = minimumRelativeDeviation.isFinite ? max(0, minimumRelativeDeviation) : 0.05
         self.consecutive = max(1, consecutive)
         self.clearAfter = max(1, clearAfter)
+        self.coolDownMilliseconds = max(0, coolDownMilliseconds)
+        var chosen: [Algorithm] = []
+        for algorithm in algorithms where !chosen.contains(algorithm) { chosen.append(algorithm) }
+        self.algorithms = chosen.isEmpty ? Algorithm.standard : chosen
         self.clearLevel = level.isFinite ? min(threshold, max(0.001, level)) : threshold / 2
     }
 }

@@ -1,7 +1,9 @@
-/// Watches one series: 3-sigma, MAD and IQR against its baseline, combined into one score, with hysteresis.
+/// Watches one series with the chosen algorithms, combined into one score, with hysteresis.
 ///
-/// The combined score is the median of the three: two detectors have to agree. State besides the baseline: at most 48
-/// words (400 bytes).
+/// The algorithms that compare with the band of the baseline agree by their median: of the standard ones, 3-sigma, MAD
+/// and IQR, two have to agree. The streaming ones, among them the ``StreamingEnsemble``, know the series' own past, and
+/// the most unusual of all counts. State besides the baseline: at most 48 words, and that of the streaming algorithms,
+/// 570 words for the standard ones.
 package struct EnsembleDetector: Sendable, Equatable, Codable {
     /// What is normal; may be replaced by a newly learned one at any time, an open anomaly stays open.
     package var baseline: Baseline
@@ -9,13 +11,22 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
     private var threeSigma = ThreeSigmaDetector()
     private var mad = MADDetector()
     private var iqr = IQRDetector()
+    private var streaming: [StreamingMember]
     private var hysteresis = AnomalyHysteresis()
     private var newest: Int64?
 
     /// A detector without an open anomaly.
-    package init(baseline: Baseline, configuration: DetectorConfiguration = .init()) {
+    ///
+    /// - Parameter ensemble: the streaming ensemble as history has left it; `nil` for one that has seen nothing.
+    package init(
+        baseline: Baseline, configuration: DetectorConfiguration = .init(), ensemble: StreamingEnsemble? = nil
+    ) {
         self.baseline = baseline
         self.configuration = configuration
+        streaming = configuration.algorithms.compactMap { algorithm in
+            if algorithm == .ensemble, let ensemble { return StreamingMember(ensemble) }
+            return StreamingMember(algorithm)
+        }
     }
 
     /// Start of the open anomaly, Unix milliseconds.
@@ -33,22 +44,37 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
                 members: [], transition: hysteresis.unchanged)
         }
         newest = sample.timestamp
-        let (time, value) = (sample.timestamp, sample.value)
-        let members = [
-            MemberScore(
-                name: ThreeSigmaDetector.name,
-                score: threeSigma.update(timestamp: time, value: value, band: band)),
-            MemberScore(name: MADDetector.name, score: mad.update(timestamp: time, value: value, band: band)),
-            MemberScore(name: IQRDetector.name, score: iqr.update(timestamp: time, value: value, band: band)),
-        ]
-        let departure = value - band.expected
+        let departure = sample.value - band.expected
         let relative = departure / max(abs(band.expected), band.scale)
-        let score = isRelevant(departure, relative) ? Statistics.median(members.map(\.score)) : 0
-        let transition = hysteresis.update(score: score, at: time, configuration)
+        let isRelevant = isRelevant(departure, relative)
+        var members = bandScores(sample, band)
+        var score = isRelevant ? Statistics.median(members.map(\.score)) : 0
+        var rarityDays = 0.0
+        for index in streaming.indices {
+            let algorithm = streaming[index].algorithm
+            let judged = streaming[index].score(sample)
+            members.append(MemberScore(name: algorithm.rawValue, score: judged.score))
+            if isRelevant || algorithm.isAboutShape { score = max(score, judged.score) }
+            rarityDays = max(rarityDays, judged.rarityDays)
+        }
+        let transition = hysteresis.update(score: score, at: sample.timestamp, configuration)
         if !hysteresis.isOpen, score < configuration.threshold { baseline.update(sample) }
         return Detection(
-            score: score, band: band, value: value, relativeDeviation: max(-1e6, min(1e6, relative)),
-            members: members, transition: transition)
+            score: score, band: band, value: sample.value, relativeDeviation: max(-1e6, min(1e6, relative)),
+            members: members, transition: transition, rarityDays: rarityDays)
+    }
+
+    private mutating func bandScores(_ sample: Sample, _ band: Band) -> [MemberScore] {
+        let (time, value) = (sample.timestamp, sample.value)
+        return configuration.algorithms.filter(\.isBand).map { algorithm in
+            let score =
+                switch algorithm {
+                case .threeSigma: threeSigma.update(timestamp: time, value: value, band: band)
+                case .mad: mad.update(timestamp: time, value: value, band: band)
+                default: iqr.update(timestamp: time, value: value, band: band)
+                }
+            return MemberScore(name: algorithm.rawValue, score: score)
+        }
     }
 
     private func isRelevant(_ departure: Double, _ relative: Double) -> Bool {

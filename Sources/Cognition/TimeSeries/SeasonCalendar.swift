@@ -9,7 +9,7 @@ struct SeasonCalendar {
         var profile: SeasonalProfile
     }
 
-    private let offset: Int64
+    private let calendar: LocalCalendar
     private let buckets: Int
     /// Mean place of the points within their buckets, in [0,1).
     private let center: Double
@@ -21,18 +21,18 @@ struct SeasonCalendar {
 
     /// - Parameters:
     ///   - samples: usable, ascending, at least one.
-    ///   - offset: local time minus UTC in milliseconds.
+    ///   - calendar: local time and holidays.
     ///   - stepMilliseconds: median distance of the samples.
-    init(_ samples: [Sample], offset: Int64, stepMilliseconds: Double) {
+    init(_ samples: [Sample], calendar: LocalCalendar, stepMilliseconds: Double) {
         self.samples = samples
-        self.offset = offset
+        self.calendar = calendar
         // Half hours of at least two points, or hours of at least one.
         buckets = stepMilliseconds <= 900_000 ? 48 : stepMilliseconds <= 3_600_000 ? 24 : 12
         var fractions = 0.0
         var numbers: [Int64] = []
         var values: [[[Double]]] = []
         for sample in samples {
-            let local = SeasonalProfile.local(sample.timestamp, offset)
+            let local = calendar.local(sample.timestamp)
             let number = SeasonalProfile.dayNumber(local)
             if numbers.last != number {
                 numbers.append(number)
@@ -44,7 +44,7 @@ struct SeasonCalendar {
             fractions += Double(time) * Double(buckets) / Double(SeasonalProfile.day) - Double(bucket)
         }
         center = fractions / Double(samples.count)
-        weekdays = numbers.map(SeasonalProfile.weekday)
+        weekdays = numbers.map(calendar.weekday)
         cells = values.map { $0.map { $0.isEmpty ? nil : Statistics.median($0) } }
         overall = Statistics.median(samples.map(\.value))
     }
@@ -53,7 +53,7 @@ struct SeasonCalendar {
     /// from.
     func choose(minimumGain: Double) -> Choice {
         let plain = SeasonalProfile(
-            kinds: SeasonalProfile.oneKind, buckets: 1, center: 0.5, values: [overall], offset: offset)
+            kinds: SeasonalProfile.oneKind, buckets: 1, center: 0.5, values: [overall], calendar: calendar)
         let plainError = error(kinds: nil)
         var best = Choice(season: .none, reason: "no season explains days it has not seen", gain: 0, profile: plain)
         var bestError = plainError
@@ -81,7 +81,7 @@ struct SeasonCalendar {
         let parts = 12
         var groups = Array(repeating: [Double](), count: parts)
         for (sample, residual) in zip(samples, residuals) {
-            let local = SeasonalProfile.local(sample.timestamp, offset)
+            let local = calendar.local(sample.timestamp)
             let time = local &- SeasonalProfile.dayNumber(local) &* SeasonalProfile.day
             groups[min(parts - 1, Int(time * Int64(parts) / SeasonalProfile.day))].append(residual)
         }
@@ -91,7 +91,7 @@ struct SeasonCalendar {
             return ((own * own + scale * scale) / 2).squareRoot()
         }
         return SeasonalProfile(
-            kinds: SeasonalProfile.oneKind, buckets: parts, center: 0.5, values: values, offset: offset)
+            kinds: SeasonalProfile.oneKind, buckets: parts, center: 0.5, values: values, calendar: calendar)
     }
 
     /// Median over the days of each kind, bucket by bucket; empty buckets take over from their neighbours.
@@ -103,7 +103,7 @@ struct SeasonCalendar {
                     return known.isEmpty ? nil : Statistics.median(known)
                 })
         }
-        return SeasonalProfile(kinds: kinds, buckets: buckets, center: center, values: values, offset: offset)
+        return SeasonalProfile(kinds: kinds, buckets: buckets, center: center, values: values, calendar: calendar)
     }
 
     /// Mean of the median and the 80 % quantile over the days of a day's mean absolute residual, each day predicted

@@ -16,6 +16,9 @@ struct SeasonTable: Sendable, Equatable, Codable {
         counts = Array(repeating: 0, count: max(1, buckets))
     }
 
+    /// Bytes beside the value itself.
+    var heapBytes: Int { MemoryLayout<Double>.stride * (values.count + counts.count) }
+
     private func place(_ timestamp: Int64) -> (bucket: Int, phase: Double) {
         let remainder = timestamp % period
         let time = Double(remainder < 0 ? remainder + period : remainder)

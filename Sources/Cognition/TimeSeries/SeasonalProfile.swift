@@ -16,11 +16,8 @@ struct SeasonalProfile: Sendable, Equatable, Codable {
     var center: Double
     /// One value a bucket, kind after kind; a single one when nothing repeats.
     var values: [Double]
-    /// Offset of local time from UTC, milliseconds.
-    var offset: Int64
-
-    /// Instant in local milliseconds; wraps around at the ends of time.
-    static func local(_ timestamp: Int64, _ offset: Int64) -> Int64 { timestamp &+ offset }
+    /// Local time and holidays.
+    var calendar: LocalCalendar
 
     /// Number of the local day; day 0 is a Thursday (1970-01-01).
     static func dayNumber(_ local: Int64) -> Int64 {
@@ -29,14 +26,14 @@ struct SeasonalProfile: Sendable, Equatable, Codable {
     }
 
     /// Monday 0 … Sunday 6.
-    static func weekday(_ dayNumber: Int64) -> Int { Int(((dayNumber + 3) % 7 + 7) % 7) }
+    static func weekday(_ dayNumber: Int64) -> Int { Int((dayNumber % 7 + 10) % 7) }
 
     /// Interpolated value at an instant.
     func value(at timestamp: Int64) -> Double {
         guard values.count > 1, values.count >= buckets, buckets > 0, kinds.count == 7, (0...1).contains(center) else {
             return values.first ?? 0
         }
-        let local = Self.local(timestamp, offset)
+        let local = calendar.local(timestamp)
         let dayNumber = Self.dayNumber(local)
         let phase = Double(local &- dayNumber &* Self.day) / Double(Self.day) * Double(buckets) - center
         let below = Int(phase.rounded(.down))
@@ -48,7 +45,7 @@ struct SeasonalProfile: Sendable, Equatable, Codable {
     private func bucket(_ index: Int, _ dayNumber: Int64) -> Double {
         let (shift, position): (Int64, Int) =
             index < 0 ? (-1, index + buckets) : index >= buckets ? (1, index - buckets) : (0, index)
-        let kind = kinds[Self.weekday(dayNumber &+ shift)]
+        let kind = kinds[calendar.weekday(dayNumber &+ shift)]
         let place = kind * buckets + position
         return values.indices.contains(place) ? values[place] : values[position]
     }

@@ -55,6 +55,18 @@ package struct LoadedConfiguration: Sendable {
             signatures: Ed25519Verifier())
     }
 
+    /// Local time from a year ago to two years ahead, as baselines need it; `nil` for the plain offset.
+    private var calendar: LocalCalendar? {
+        let given = settings.analysis.calendar
+        let begin = Date.now.addingTimeInterval(-400 * 86_400)
+        let offsets = given.offsets(from: begin, days: 1_200)
+        guard offsets != nil || !given.holidays.isEmpty else { return nil }
+        return LocalCalendar(
+            offsetSeconds: offsets?.first ?? Int64(settings.analysis.utcOffsetSeconds),
+            changes: (offsets?.changes ?? []).map { .init(from: $0.from, offsetSeconds: $0.seconds) },
+            holidays: given.holidays)
+    }
+
     /// What the analyzer needs to know.
     package var analysis: AnalyzerConfiguration {
         let analysis = settings.analysis
@@ -67,11 +79,14 @@ package struct LoadedConfiguration: Sendable {
                         direction: AlarmDirection(rawValue: metric.direction.rawValue) ?? .both,
                         minimumDeviation: metric.minimumDeviation,
                         minimumRelativeDeviation: metric.minimumRelativeDeviation, consecutive: analysis.openAfter,
-                        clearAfter: analysis.closeAfter))
+                        clearAfter: analysis.closeAfter,
+                        coolDownMilliseconds: Int64(metric.coolDownSeconds * 1_000),
+                        algorithms: metric.algorithms.compactMap { Algorithm(rawValue: $0) }))
             },
             forecast: BreachForecastConfiguration(horizonSeconds: analysis.horizonHours * 3_600),
             baseline: BaselineConfiguration(
-                minimumDays: analysis.minimumDays, utcOffsetSeconds: Int64(analysis.utcOffsetSeconds)),
+                minimumDays: analysis.minimumDays, utcOffsetSeconds: Int64(analysis.utcOffsetSeconds),
+                calendar: calendar),
             learningDays: analysis.learningDays, relearnHours: analysis.relearnHours)
     }
 }

@@ -55,6 +55,7 @@ struct BreachCommand: ParsableCommand {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         try encoder.encode(answers).write(to: URL(fileURLWithPath: out))
+        // With the learning of a baseline from the week of each case.
         let mean = (elapsed / .milliseconds(1)) / Double(max(1, answers.count))
         print("\(answers.count) cases, \((mean * 100).rounded() / 100) ms a case with learning")
     }

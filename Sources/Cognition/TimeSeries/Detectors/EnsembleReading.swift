@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// What the streaming ensemble makes of a sample.
 package struct EnsembleReading: Sendable, Equatable {
     /// In [0,1]; 0.7 and more only where people should be notified, and once for each event.
@@ -11,6 +17,8 @@ package struct EnsembleReading: Sendable, Equatable {
     package var upper = 0.0
     /// Days in which a residual as large comes once, by the tail of those before; 0 while too little is known.
     package var rarityDays = 0.0
+    /// Days since the first sample.
+    package var ageDays = 0.0
     /// Distance from all that was shown before as a share of the range, by what is looked at.
     package var novelty = Novelty()
 
@@ -19,6 +27,11 @@ package struct EnsembleReading: Sendable, Equatable {
 
     /// Whether the sample is anomalous.
     package var isAnomalous: Bool { evidence >= 0 }
+
+    /// The evidence as a score in [0,1]: 0.7 at the threshold, whether or not it is notified.
+    package var strength: Double {
+        evidence >= 0 ? min(1, 0.7 + 0.3 * (1 - exp2(-evidence))) : 0.7 * exp2(evidence)
+    }
 
     /// Distances from what was shown before, each as a share of the series' range.
     package struct Novelty: Sendable, Equatable {

@@ -33,6 +33,9 @@ struct ReferencePool: Sendable, Equatable, Codable {
     private var means = SIMD8<Double>(repeating: 0)
     private var counts = SIMD8<Double>(repeating: 0)
 
+    /// Bytes beside the value itself.
+    var heapBytes: Int { daily.heapBytes + weekly.heapBytes }
+
     /// The predictions for an instant, made before the value is known, and the value put to the test.
     ///
     /// - Parameter age: days since the first sample.

@@ -60,6 +60,9 @@ package struct StreamingEnsemble: StreamingDetector {
     /// A detector that has seen nothing.
     package init() {}
 
+    /// Bytes of the state, never more than these.
+    package var stateBytes: Int { MemoryLayout<Self>.size + references.heapBytes }
+
     /// Takes in the next sample and scores it, in [0,1].
     package mutating func update(_ sample: Sample) -> Judgement {
         let reading = read(sample)
@@ -87,6 +90,7 @@ package struct StreamingEnsemble: StreamingDetector {
         let residual = value - expected
         let reach = 3 * scale.value
         var reading = EnsembleReading(expected: expected, lower: expected - reach, upper: expected + reach)
+        reading.ageDays = age
         let isNewHour = Double(time) - Double(hourBegan) >= Double(Self.hour)
         if isNewHour { hourBegan = time }
         reading.novelty = novelty(of: value, residual, prediction, isNewHour)

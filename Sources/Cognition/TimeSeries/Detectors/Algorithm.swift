@@ -1,0 +1,55 @@
+/// A detector by its name in configurations.
+package enum Algorithm: String, Sendable, Equatable, Codable, CaseIterable {
+    case threeSigma = "3-sigma"
+    case mad = "mad"
+    case iqr = "iqr"
+    case ensemble = "ensemble"
+    case ewma = "ewma"
+    case levelShift = "level-shift"
+    case pageHinkley = "page-hinkley"
+    case changePoint = "change-point"
+    case varianceChange = "variance-change"
+    case flatLine = "flat-line"
+    case missingData = "missing-data"
+    case counterReset = "counter-reset"
+    case spectralResidual = "spectral-residual"
+    case matrixProfile = "matrix-profile"
+    case isolationForest = "isolation-forest"
+    case randomCutForest = "random-cut-forest"
+    case oneClassSVM = "one-class-svm"
+
+    /// What a series is watched with unless its metric says otherwise.
+    package static let standard: [Algorithm] = [.threeSigma, .mad, .iqr, .ensemble]
+
+    /// Whether it compares values with the band of the learned baseline, and not with the series' recent past.
+    var isBand: Bool { self == .threeSigma || self == .mad || self == .iqr }
+
+    /// Whether it sees what need not depart from the expected value, so that least deviations do not apply.
+    var isAboutShape: Bool {
+        switch self {
+        case .flatLine, .missingData, .counterReset, .varianceChange, .matrixProfile: true
+        default: false
+        }
+    }
+
+    /// A streaming detector that has seen nothing; `nil` for one that needs a band.
+    var streaming: (any StreamingDetector)? {
+        switch self {
+        case .threeSigma, .mad, .iqr: nil
+        case .ensemble: StreamingEnsemble()
+        case .ewma: EWMADetector()
+        case .levelShift: LevelShiftDetector()
+        case .pageHinkley: PageHinkleyDetector()
+        case .changePoint: ChangePointDetector()
+        case .varianceChange: VarianceChangeDetector()
+        case .flatLine: FlatLineDetector()
+        case .missingData: MissingDataDetector()
+        case .counterReset: CounterResetDetector()
+        case .spectralResidual: SpectralResidualDetector()
+        case .matrixProfile: MatrixProfileDetector()
+        case .isolationForest: IsolationForestDetector()
+        case .randomCutForest: RandomCutForestDetector()
+        case .oneClassSVM: OneClassSupportDetector()
+        }
+    }
+}
