@@ -55,7 +55,7 @@ private final class ReplyAssembler {
 
     /// A header alone must not be able to claim all memory; no reply that is asked for is so long.
     private static let longestArray = 1 << 20
-    private static let token = UnsafeMutableRawPointer(bitPattern: 1)
+    private static var token: UnsafeMutableRawPointer? { UnsafeMutableRawPointer(bitPattern: 1) }
 
     private var open: [OpenArray] = []
     private var finished: RESPValue?
