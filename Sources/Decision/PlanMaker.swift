@@ -49,10 +49,8 @@ package struct PlanMaker: Sendable {
 
     /// The plan for an incident; `nil` when no runbook fits.
     ///
-    /// - Parameters:
-    ///   - survey: of the draft for the same incident.
-    ///   - track: what is known of a runbook on a kind of workload.
-    ///   - recent: executions of the target within the hour.
+    /// The survey is that of the draft for the same incident, `track` says what is known of a runbook on a kind of
+    /// workload, and `recent` counts executions of the target within the hour.
     package func propose(
         for incident: Incident, survey: Survey, tried: Set<String> = [], track: (String) -> TrackRecord,
         recent: RecentExecutions, now: Timestamp

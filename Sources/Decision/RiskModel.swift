@@ -64,9 +64,7 @@ package enum RiskModel {
         "criticality", "blast-radius", "irreversibility", "uncertainty", "recent-changes", "timing", "track-record",
     ]
 
-    /// The assessment of an input; values that are not numbers count as 1.
-    ///
-    /// - Parameter weights: by factor; a missing one counts as 0.
+    /// The assessment of an input; values that are not numbers count as 1, factors without a weight as 0.
     package static func assess(
         _ input: RiskInput, weights: [String: Double] = Policy.defaultRiskWeights
     ) -> RiskAssessment {

@@ -10,7 +10,7 @@ package struct TrackRecord: Sendable, Equatable {
     /// Verified executions since the last that was not.
     package var streak: Int
 
-    /// - Parameter streak: default: as many as succeeded when none failed, else 0.
+    /// Without a streak: as many as succeeded when none failed, else 0.
     package init(succeeded: Int = 0, failed: Int = 0, streak: Int? = nil) {
         self.succeeded = succeeded
         self.failed = failed

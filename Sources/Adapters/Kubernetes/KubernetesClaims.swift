@@ -18,7 +18,7 @@ package struct KubernetesClaims: ClaimStore {
     private let client: KubernetesClient
     private let namespace: String
 
-    /// - Parameter namespace: the agent's own.
+    /// Claims in the agent's own namespace.
     package init(client: KubernetesClient, namespace: String) {
         self.client = client
         self.namespace = namespace

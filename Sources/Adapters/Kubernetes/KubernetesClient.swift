@@ -22,9 +22,7 @@ package struct KubernetesClient: Sendable {
         self.init(access, transport: try HTTPTransport(access))
     }
 
-    /// - Parameters:
-    ///   - requestsPerSecond: limit in the long run, above 0.
-    ///   - burst: requests that may come at once.
+    /// A client that sends at most `requestsPerSecond` (above 0) in the long run, and `burst` at once.
     package init(
         _ access: KubernetesAccess, transport: any KubernetesTransport, requestsPerSecond: Double = 50,
         burst: Int = 100

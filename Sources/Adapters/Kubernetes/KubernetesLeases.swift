@@ -11,9 +11,7 @@ package struct KubernetesLeases: LeaseAuthority {
     private let namespace: String
     private let durationSeconds: Int64
 
-    /// - Parameters:
-    ///   - namespace: the agent's own.
-    ///   - durationSeconds: shown in the Lease for people and other tools.
+    /// Leases in the agent's own namespace; the duration is shown in them for people and other tools.
     package init(client: KubernetesClient, namespace: String, durationSeconds: Int64 = 15) {
         self.client = client
         self.namespace = namespace

@@ -23,7 +23,7 @@ package struct ObjectTarget: ActionTarget {
     private let digest: any Digest
     private let sleep: @Sendable (Duration) async throws -> Void
 
-    /// - Parameter sleep: waits between attempts.
+    /// A target that waits between attempts with `sleep`.
     package init(
         client: KubernetesClient, digest: any Digest,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await ContinuousClock().sleep(for: $0) }

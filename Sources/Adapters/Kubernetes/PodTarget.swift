@@ -10,7 +10,7 @@ package struct PodTarget: ActionTarget {
     private let client: KubernetesClient
     private let sleep: @Sendable (Duration) async throws -> Void
 
-    /// - Parameter sleep: waits between attempts.
+    /// A target that waits between attempts with `sleep`.
     package init(
         client: KubernetesClient,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await ContinuousClock().sleep(for: $0) }

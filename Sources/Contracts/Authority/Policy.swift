@@ -117,7 +117,7 @@ package struct Policy: Sendable, Equatable {
 
     /// Lowest risk score that actions and target allow; 1 for a manual step.
     ///
-    /// - Parameter labels: of the target object; a floor that asks for labels applies when they are not known.
+    /// Labels are those of the target object; a floor that asks for labels applies when they are not known.
     package func floor(of steps: [Step], on target: Entity, labels: [String: String]? = nil) -> Double {
         let types = Set(steps.map(\.action.type))
         let byAction = types.map { $0 == .manual ? 1 : floors[$0] ?? 0 }

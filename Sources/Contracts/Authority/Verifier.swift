@@ -107,7 +107,7 @@ package struct Verifier: Sendable {
 
     /// Checks everything that must hold for a plan to be started now.
     ///
-    /// - Parameter labels: of the target object as it is now; `nil` when they are not known.
+    /// Labels are those of the target object as it is now, `nil` when they are not known.
     package func startable(
         _ record: PlanRecord, labels: [String: String]? = [:], now: Timestamp
     ) throws(Refusal) -> Plan {
@@ -166,10 +166,8 @@ package struct Verifier: Sendable {
 
     /// Checks the budgets of the policy.
     ///
-    /// - Parameters:
-    ///   - onTarget: executions of the target within the last hour.
-    ///   - inNamespace: executions within its namespace within the last hour.
-    ///   - active: executions within its namespace that are not over.
+    /// `onTarget` and `inNamespace` count executions within the last hour, `active` those within the namespace that are
+    /// not over.
     package func withinBudgets(
         _ plan: Plan, onTarget: Int, inNamespace: Int, active: Int
     ) throws(Refusal) {
