@@ -212,8 +212,8 @@ let package = Package(
             "sre-approver",
             [
                 "Authority", "Bus", "Decision", "Model", "RedisBus", "RedisClient", "Remediation", "Settings",
-                "Signatures",
-                "WireFormat",
+                "Signatures", "WireFormat", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ]),
         process(
             "sre-executor",

@@ -11,16 +11,7 @@ import Testing
         try await ProcessStage.use(programs: BuiltPrograms.debugFolder) { processes in
             let stage = processes.stage
             func run(_ arguments: String..., fails: Bool = false) throws -> String {
-                let (status, text) =
-                    switch arguments.count {
-                    case 1: try processes.approver(arguments[0])
-                    case 2: try processes.approver(arguments[0], arguments[1])
-                    case 3: try processes.approver(arguments[0], arguments[1], arguments[2])
-                    case 4: try processes.approver(arguments[0], arguments[1], arguments[2], arguments[3])
-                    default:
-                        try processes.approver(
-                            arguments[0], arguments[1], arguments[2], arguments[3], arguments[4])
-                    }
+                let (status, text) = try processes.approver(arguments)
                 #expect((status != 0) == fails, "\(arguments): \(text)")
                 return text
             }
@@ -61,6 +52,27 @@ import Testing
             #expect(try await processes.wait(for: second.hash, while: executor) == .succeeded)
             #expect(try await processes.effects().count == 2)
             #expect(try await stage.record(record.hash).state == .revoked)
+        }
+    }
+
+    @Test func aPersonDecidesThroughTheGatewayWithAnOwnKey() async throws {
+        try await ProcessStage.use(programs: BuiltPrograms.debugFolder) { processes in
+            let record = try await processes.stage.propose(title: "through the gateway")
+            let (url, token, server) = try processes.startGateway()
+            defer { server.end() }
+            func run(_ arguments: String...) throws -> (status: Int32, text: String) {
+                try processes.approver(arguments + ["--gateway", url, "--token-file", token])
+            }
+            #expect(try run("list").text.contains(record.id))
+            #expect(try run("show", record.id).text.contains("spec.replicas"))
+            let approved = try run("approve", record.id, "--yes")
+            #expect(approved.status == 0 && approved.text.contains("APPROVED"), "\(approved.text)")
+            let stored = try await processes.stage.record(record.hash)
+            _ = try processes.stage.verifier.startable(stored, now: processes.stage.now)
+            #expect(try run("revoke", record.id, "--yes", "--reason", "no").text.contains("REVOKED"))
+            let late = try run("reject", record.id, "--yes", "--reason", "no")
+            #expect(late.status == 2 && late.text.contains("409"), "\(late.text)")
+            #expect(try run("history", record.id).text.contains("needs Redis"))
         }
     }
 }

@@ -121,7 +121,7 @@ package final class ProcessStage: Sendable {
     /// Runs the approver's CLI as jane.
     ///
     /// - Returns: exit code and everything it printed.
-    package func approver(_ arguments: String...) throws -> (status: Int32, text: String) {
+    package func approver(_ arguments: [String]) throws -> (status: Int32, text: String) {
         let key = folder + "/jane.key"
         if !FileManager.default.fileExists(atPath: key) { try KeyFile.create(stage.jane, at: key, passphrase: "") }
         let process = Process()
@@ -136,6 +136,27 @@ package final class ProcessStage: Sendable {
         let data = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+
+    // MARK: Gateway
+
+    /// Starts the gateway with a token for jane, as an approver.
+    ///
+    /// - Returns: its address, the file with the token, and the server.
+    package func startGateway() throws -> (url: String, tokenFile: String, server: ServerProcess) {
+        let port = TestHost.freePorts(1)[0]
+        let token = "token-of-jane"
+        let file = folder + "/jane.token"
+        try token.write(toFile: file, atomically: true, encoding: .utf8)
+        let hash = SHA256Digest().sha256(Array(token.utf8))
+        try "tokens: [{ subject: jane@example.com, role: approver, sha256: \"\(hash)\" }]\n"
+            .write(toFile: folder + "/tokens.yaml", atomically: true, encoding: .utf8)
+        let config = try String(contentsOfFile: folder + "/config.yaml", encoding: .utf8)
+        try (config + "gateway: { port: \(port), tokens_file: tokens.yaml }\n")
+            .write(toFile: folder + "/gateway.yaml", atomically: true, encoding: .utf8)
+        let server = try ServerProcess(
+            programs + "/sre-gateway", ["--config", folder + "/gateway.yaml"], readyMark: "serving the API")
+        return ("http://127.0.0.1:\(port)", file, server)
     }
 
     // MARK: Executors

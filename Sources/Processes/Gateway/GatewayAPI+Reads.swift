@@ -145,6 +145,8 @@ extension GatewayAPI {
         var genuine: Bool
         /// The canonical bytes whose hash is signed.
         var plan: String
+        /// Signature of the planner over the hash, in base 64.
+        var plannerSignature: String
     }
 
     func row(_ filed: FiledPlan) -> PlanRow? {
@@ -155,7 +157,8 @@ extension GatewayAPI {
             target: "\(plan.target)", incident: plan.incidentID, risk: plan.risk.score, band: plan.risk.band.rawValue,
             created: "\(plan.created)", expires: "\(plan.expires)", approvals: record.statements.keys.sorted(),
             quorum: plan.quorum, genuine: (try? configuration().verifier.genuine(record)) != nil,
-            plan: String(decoding: record.body, as: UTF8.self))
+            plan: String(decoding: record.body, as: UTF8.self),
+            plannerSignature: Data(record.plannerSignature).base64EncodedString())
     }
 
     var desk: ApprovalDesk {

@@ -14,7 +14,7 @@ enum DecisionFlow {
         _ verdict: Verdict, plan id: String, comment: String, _ options: DeskOptions, _ signing: SignerOptions,
         role: String = Verifier.approverRole
     ) async throws {
-        try await Desk.with(options) { desk in
+        try await Counters.with(options) { desk in
             let (filed, plan) = try await desk.genuine(id)
             let now = ProcessContext.now()
             if options.output == .text {
@@ -36,7 +36,7 @@ enum DecisionFlow {
             } catch {
                 throw Failure("the statement would be refused: \(error)")
             }
-            let result = try await desk.desk.submit(signed, statement, about: filed)
+            let result = try await desk.submit(signed, statement, about: filed)
             try report(result, filed.record.id, verdict, options.output)
         }
     }

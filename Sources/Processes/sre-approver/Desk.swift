@@ -24,10 +24,16 @@ struct DeskOptions: ParsableArguments {
 
     @Option(name: .shortAndLong, help: "How to print: text or json.")
     var output = OutputFormat.text
+
+    @Option(help: "Address of a gateway to go through instead of Redis, for list, show and decisions.")
+    var gateway: String?
+
+    @Option(help: "File with the bearer token for the gateway; default $SRE_GATEWAY_TOKEN_FILE.")
+    var tokenFile: String?
 }
 
 /// A connection to the bus with what approving needs.
-struct Desk: Sendable {
+struct Desk: Counter {
     let configuration: LoadedConfiguration
     let store: RedisBus
     let keys: Keys
@@ -35,6 +41,9 @@ struct Desk: Sendable {
 
     /// Connects, runs `body` and disconnects.
     static func with(_ options: DeskOptions, _ body: @escaping @Sendable (Desk) async throws -> Void) async throws {
+        guard options.gateway == nil else {
+            throw Failure("this needs Redis: --gateway is for list, show, approve, reject, revoke and abort")
+        }
         let configuration: LoadedConfiguration
         do {
             configuration = try LoadedConfiguration(file: options.config)
@@ -79,15 +88,13 @@ struct Desk: Sendable {
         return fields["data"].flatMap { try? Incident(json: $0) }
     }
 
-    /// A plan that was found and checked: bytes, hash, planner's signature.
-    func genuine(_ id: String) async throws -> (filed: FiledPlan, plan: Plan) {
-        let filed = try await desk.find(id)
-        do {
-            return (filed, try configuration.verifier.genuine(filed.record))
-        } catch {
-            throw Failure("\(filed.record.id) is not genuine and must not be approved: \(error)")
-        }
-    }
+    func pending() async throws -> [FiledPlan] { try await desk.pending() }
+
+    func find(_ id: String) async throws -> FiledPlan { try await desk.find(id) }
+
+    func submit(
+        _ signed: SignedStatement, _ statement: ApprovalStatement, about filed: FiledPlan
+    ) async throws -> ApproveResult { try await desk.submit(signed, statement, about: filed) }
 }
 
 /// Ends the command with a message on standard error.

@@ -47,11 +47,10 @@ struct ListCommand: AsyncParsableCommand {
 
     func run() async throws {
         let options = options
-        let all = all
-        try await Desk.with(options) { desk in
-            let plans = all ? try await desk.desk.recent(limit: 100) : try await desk.desk.pending()
-            try Self.show(plans, options.output)
+        guard all else {
+            return try await Counters.with(options) { try Self.show(try await $0.pending(), options.output) }
         }
+        try await Desk.with(options) { try Self.show(try await $0.desk.recent(limit: 100), options.output) }
     }
 
     static func show(_ plans: [FiledPlan], _ output: OutputFormat) throws {
@@ -82,7 +81,7 @@ struct ShowCommand: AsyncParsableCommand {
     func run() async throws {
         let options = options
         let id = plan
-        try await Desk.with(options) { desk in
+        try await Counters.with(options) { desk in
             let (filed, plan) = try await desk.genuine(id)
             if options.output == .json {
                 // Exactly the bytes whose hash is signed.
