@@ -198,7 +198,7 @@ let package = Package(
         process(
             "sre-analyzer",
             ["Analyzer", "Bus", "Model", "Perception", "Settings", "Signatures", "Telemetry", "WireFormat"]),
-        process("sre-planner", ["Authority", "Bus", "Decision", "Kubernetes", "Settings", "Signatures"]),
+        process("sre-planner", ["Authority", "Bus", "Decision", "Kubernetes", "Model", "Settings", "Signatures"]),
         process(
             "sre-demo-shop",
             [

@@ -104,8 +104,10 @@ import Testing
         #expect(feed.count == 60)
         for topic in [Topic.incidents, .plans] {
             for partition in 0...1 {
-                let numbers = feed.filter { $0.text("topic") == topic.rawValue && $0.text("partition") == "\(partition)" }
-                    .compactMap { $0.text("n").flatMap { Int($0) } }
+                let handed = feed.filter {
+                    $0.text("topic") == topic.rawValue && $0.text("partition") == "\(partition)"
+                }
+                let numbers = handed.compactMap { $0.text("n").flatMap { Int($0) } }
                 #expect(numbers == stride(from: partition, to: 30, by: 2).map { $0 })
             }
         }

@@ -95,7 +95,7 @@ import Testing
         let running = Task { await client.run() }
         defer { running.cancel() }
         await #expect {
-            try await client.send(RedisCommand("PING"), deadline: .milliseconds(500))
+            try await client.send(RedisCommand("PING"), deadline: .seconds(3))
         } throws: { "\($0)".contains("WRONGPASS") && !"\($0)".contains("wrong") }
         configuration.password = "right"
         let good = RedisClient(configuration: configuration, logger: RedisServer.quiet)

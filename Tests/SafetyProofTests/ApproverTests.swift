@@ -3,6 +3,7 @@ import Bus
 import Foundation
 import Model
 import SafetyProofs
+import TestSupport
 import Testing
 
 /// The approver's CLI against a real Redis, with a real executor and the simulated API server.

@@ -113,6 +113,9 @@ package struct Retention: Sendable {
         while excess > 0 {
             var request = request(.observations, partition, EntryID(milliseconds: .max, sequence: 0))
             request.sheds = true
+            // No more than what is too much, by the average size of an entry.
+            let length = max(1, try await store.length(stream))
+            request.limit = min(Self.chunk, max(1, excess / max(1, bytes / length)))
             let result = try await store.trim(request)
             guard result.removed > 0 else { break }
             excess -= result.bytes

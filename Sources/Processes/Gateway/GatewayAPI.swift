@@ -46,6 +46,7 @@ package struct GatewayAPI: Sendable {
         ("GET", "/api/incidents", .viewer), ("GET", "/api/incidents/{id}", .viewer),
         ("GET", "/api/approvals/pending", .viewer), ("GET", "/api/plans/{id}", .viewer),
         ("POST", "/api/approvals/{id}/approve", .approver), ("POST", "/api/approvals/{id}/reject", .approver),
+        ("POST", "/api/approvals/{id}/revoke", .approver), ("POST", "/api/approvals/{id}/abort", .approver),
         ("POST", "/api/baseline/learn", .operator),
     ]
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Runtime
 
 /// Shows plans to the on-call person and takes signed decisions.
@@ -14,4 +15,21 @@ struct ApproverCommand: AsyncParsableCommand {
             RevokeCommand.self, AbortCommand.self, FreezeCommand.self, UnfreezeCommand.self, ReviewCommand.self,
             WatchCommand.self, HistoryCommand.self, VerifyCommand.self, StreamsCommand.self,
         ])
+
+    /// Runs the command; a failure ends it with its own exit code, so that scripts can tell a decided plan from a fault.
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch let failure as Failure {
+            FileHandle.standardError.write(Data("Error: \(failure)\n".utf8))
+            Foundation.exit(failure.code)
+        } catch {
+            exit(withError: error)
+        }
+    }
 }

@@ -5,6 +5,7 @@ import Decision
 import Foundation
 import Kubernetes
 import Logging
+import Model
 import Runtime
 import ServiceLifecycle
 import Settings
