@@ -54,7 +54,7 @@ demo: deps ## Walk one incident to its end (YES=1 signs the approval by itself)
 	.build/debug/sre-agent demo $(if $(YES),--yes)
 
 bench: deps ## NAME=redis|takeover|idle|decode|approval|throughput, or detect|breach|forecast with DATA=DIR SCORERS=DIR
-ifneq ($(filter redis takeover idle decode,$(firstword $(NAME))),)
+ifneq ($(filter redis takeover idle,$(firstword $(NAME))),)
 	$(SWIFT_BUILD) -c release --product sre-bench-bus
 	$(if $(filter takeover,$(firstword $(NAME))),$(SWIFT_BUILD) -c release --product sre-prove)
 	$(if $(filter idle,$(firstword $(NAME))),$(SWIFT_BUILD) -c release --product sre-analyzer)

@@ -26,22 +26,23 @@ final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {  /
         self.address = address
     }
 
-    /// Writes an encoded group of commands and waits for its replies.
-    func send(
-        _ buffer: ByteBuffer, id: UInt64, count: Int, timeout: TimeAmount, on channel: any Channel,
+    /// Registers a request whose commands the caller writes next, and waits for so many replies.
+    ///
+    /// - Returns: `false` when the channel has ended; the continuation has been resumed then.
+    func expect(
+        _ count: Int, id: UInt64, timeout: TimeAmount, on channel: any Channel,
         _ continuation: CheckedContinuation<[RESPValue], any Error>
-    ) {
+    ) -> Bool {
         if let ending {
             continuation.resume(throwing: RedisError(ending.code, ending.message))
-            return
+            return false
         }
         let deadline = channel.eventLoop.assumeIsolated().scheduleTask(in: timeout) {
             self.end(
                 RedisError(.timeout, "\(self.address): no reply within \(timeout)", outcomeUnknown: true), channel)
         }
-        requests.append(
-            Request(id: id, count: count, continuation: continuation, deadline: deadline))
-        channel.writeAndFlush(buffer, promise: nil)
+        requests.append(Request(id: id, count: count, continuation: continuation, deadline: deadline))
+        return true
     }
 
     /// The caller of a request has left.

@@ -23,13 +23,35 @@ package struct RedisCommand: Sendable {
 
     /// Writes the command as an array of bulk strings.
     func encode(into buffer: inout ByteBuffer) {
-        buffer.writeString("*\(words.count)\r\n")
+        buffer.writeHeader(UInt8(ascii: "*"), words.count)
         for word in words {
-            buffer.writeString("$\(word.count)\r\n")
+            buffer.writeHeader(UInt8(ascii: "$"), word.count)
             buffer.writeBytes(word)
-            buffer.writeString("\r\n")
+            buffer.writeBytes([UInt8(ascii: "\r"), UInt8(ascii: "\n")])
         }
     }
 
     var encodedSize: Int { words.reduce(16) { $0 + $1.count + 16 } }
+}
+
+extension ByteBuffer {
+    /// Writes a marker, a number in decimal and the end of a line, without making a string of it.
+    fileprivate mutating func writeHeader(_ marker: UInt8, _ number: Int) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 24) { digits in
+            var place = 24
+            func put(_ byte: UInt8) {
+                place -= 1
+                digits.initializeElement(at: place, to: byte)
+            }
+            put(UInt8(ascii: "\n"))
+            put(UInt8(ascii: "\r"))
+            var rest = max(0, number)
+            repeat {
+                put(UInt8(ascii: "0") + UInt8(rest % 10))
+                rest /= 10
+            } while rest > 0
+            put(marker)
+            _ = writeBytes(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(digits)[place...]))
+        }
+    }
 }

@@ -99,17 +99,15 @@ package actor RedisConnection {
         _ commands: [RedisCommand], deadline: Duration? = nil
     ) async throws(RedisError) -> [RESPValue] {
         guard !commands.isEmpty else { return [] }
-        var buffer = channel.allocator.buffer(capacity: commands.reduce(0) { $0 + $1.encodedSize })
-        for command in commands { command.encode(into: &buffer) }
         nextID += 1
         let id = nextID
         let timeout = TimeAmount(deadline ?? configuration.commandTimeout)
-        let encoded = buffer
         do {
             return try await withTaskCancellationHandler {
                 try await withCheckedThrowingContinuation { continuation in
-                    handler.send(
-                        encoded, id: id, count: commands.count, timeout: timeout, on: channel, continuation)
+                    let isOpen = handler.expect(
+                        commands.count, id: id, timeout: timeout, on: channel, continuation)
+                    if isOpen { write(commands) }
                     if Task.isCancelled { handler.cancel(id) }
                 }
             } onCancel: {
@@ -119,6 +117,17 @@ package actor RedisConnection {
             throw error
         } catch {
             throw RedisError(.connectionClosed, "\(endpoint): \(error)", outcomeUnknown: true)
+        }
+    }
+
+    /// Encodes and writes in portions, so that the server works on the first ones meanwhile.
+    private func write(_ commands: [RedisCommand]) {
+        let portion = 64
+        for start in stride(from: 0, to: commands.count, by: portion) {
+            let commands = commands[start..<min(commands.count, start + portion)]
+            var buffer = channel.allocator.buffer(capacity: commands.reduce(0) { $0 + $1.encodedSize })
+            for command in commands { command.encode(into: &buffer) }
+            channel.writeAndFlush(buffer, promise: nil)
         }
     }
 
