@@ -53,7 +53,7 @@ demo: deps ## Walk one incident to its end (YES=1 signs the approval by itself)
 	$(SWIFT_BUILD)
 	.build/debug/sre-agent demo $(if $(YES),--yes)
 
-bench: deps ## NAME=redis|takeover|idle|decode|approval|throughput, or detect|breach|forecast with DATA=DIR SCORERS=DIR
+bench: deps ## Measure: NAME=redis|takeover|idle|approval|throughput, or detect|breach|forecast with DATA=DIR SCORERS=DIR
 ifneq ($(filter redis takeover idle,$(firstword $(NAME))),)
 	$(SWIFT_BUILD) -c release --product sre-bench-bus
 	$(if $(filter takeover,$(firstword $(NAME))),$(SWIFT_BUILD) -c release --product sre-prove)
@@ -64,12 +64,12 @@ else ifeq ($(NAME),approval)
 	.build/debug/sre-prove approval $(if $(RUNS),--runs $(RUNS))
 else
 	$(SWIFT_BUILD) -c release --product sre-bench
-	$(PYTHON) Benchmarks/bench.py $(or $(NAME),throughput) $(if $(DATA),--data "$(DATA)") \
+	$(PYTHON) Tests/Benchmarks/Engines/bench.py $(or $(NAME),throughput) $(if $(DATA),--data "$(DATA)") \
 	  $(if $(SCORERS),--scorers "$(SCORERS)")
 endif
 
-bench-peers: ## Measure the speed of river, scikit-learn, statsmodels and prophet here (Benchmarks/requirements.txt)
-	$(PYTHON) Benchmarks/bench_peers.py
+bench-peers: ## Measure the speed of river, scikit-learn, statsmodels and prophet here (Tests/Benchmarks/Engines/requirements.txt)
+	$(PYTHON) Tests/Benchmarks/Engines/bench_peers.py
 
 docs: ## Build the documentation of every library with DocC into .build/docs; a warning is an error
 	@mkdir -p .build/docs

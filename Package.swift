@@ -254,7 +254,7 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
-            path: "Tests/Benchmarks"),
+            path: "Tests/Benchmarks", exclude: ["Engines"]),
         tests("ProofTests", ["Proofs"]),
         tests("ModelTests", ["Model"]),
         tests("WireFormatTests", ["Model", "WireFormat"]),

@@ -90,6 +90,15 @@ private enum House {
         }
     }
 
+    @Test func nothingElseStandsAtTheTop() throws {
+        let allowed: Set<String> = [
+            "Package.swift", "Package.resolved", "Sources", "Tests", "deploy", "proto", "config", "Makefile",
+            "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md",
+        ]
+        let names = try FileManager.default.contentsOfDirectory(atPath: House.root.path)
+        #expect(names.filter { !$0.hasPrefix(".") && !allowed.contains($0) } == [])
+    }
+
     @Test func generatedCodeFitsTheProtos() throws {
         let plugin = try builtProgram("protoc-gen-swift")
         let output = FileManager.default.temporaryDirectory.appendingPathComponent("proto-\(UUID().uuidString)")
