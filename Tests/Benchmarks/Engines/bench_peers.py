@@ -17,7 +17,7 @@ import pandas as pd  # noqa: E402
 
 warnings.filterwarnings("ignore")
 logging.getLogger("cmdstanpy").setLevel(logging.ERROR)
-OUT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ".build", "bench")
+OUT = os.path.join(os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")), ".build", "bench")
 DAY = 1440
 
 
