@@ -28,7 +28,7 @@ struct Estate {
     /// A request for a step as it is planned now.
     func request(
         _ type: ActionType, _ parameters: [String: String] = [:], on entity: Entity = shop, plan: String = "aa",
-        timeout: Int = 20
+        timeout: Int = 3_600
     ) async -> (request: ActionRequest, survey: Survey) {
         let step = Step(
             index: 0, description: "", action: Action(type: type, parameters: parameters), timeoutSeconds: timeout)
