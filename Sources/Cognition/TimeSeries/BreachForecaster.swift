@@ -1,12 +1,12 @@
 /// When a series will reach its limit.
 ///
-/// With a history of at least half the horizon, a ``ForecastPool`` of local models weighted by back-tests is continued.
+/// With a history of at least half the horizon, a `ForecastPool` of local models weighted by back-tests is continued.
 /// With less, the robust trend of the points is extrapolated: a season that the baseline knows is taken out before and
 /// put back for the crossing, and the longest of the last 100, 50 and 25 % of the points on which a line fits is used.
 ///
 /// In both cases a rise is only continued when it is significant; without one the pool still sees breaches that recur,
 /// unless ``BreachForecastConfiguration/claimsRecurring`` is off. The time of breach is a first-passage time. The pool's
-/// is that of its paths with the errors of past forecasts (``ErrorPaths``), and its quantiles hold for the case that the
+/// is that of its paths with the errors of past forecasts (`ErrorPaths`), and its quantiles hold for the case that the
 /// breach comes within the horizon, which is claimed from ``BreachForecastConfiguration/claimProbability`` on; those of
 /// the line are the times at which the quantiles of the line reach the limit.
 package struct BreachForecaster: Sendable {

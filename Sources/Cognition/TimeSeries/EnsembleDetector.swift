@@ -17,7 +17,7 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
 
     /// A detector without an open anomaly.
     ///
-    /// - Parameter ensemble: the streaming ensemble as history has left it; `nil` for one that has seen nothing.
+    /// The streaming ensemble is as history has left it; `nil` stands for one that has seen nothing.
     package init(
         baseline: Baseline, configuration: DetectorConfiguration = .init(), ensemble: StreamingEnsemble? = nil
     ) {

@@ -41,7 +41,7 @@ package struct Backtest: Sendable {
 
     /// - Parameters:
     ///   - samples: history; order does not matter, unusable ones are skipped.
-    ///   - detector: when the series counts as anomalous.
+    ///   - configuration: when the series counts as anomalous.
     ///   - baselineConfiguration: how baselines are learned.
     ///   - learningDays: days that a baseline is learned from at most; default 7.
     ///   - from: first sample that is judged, Unix milliseconds; `nil` for as early as possible.

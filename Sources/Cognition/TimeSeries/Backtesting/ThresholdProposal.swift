@@ -21,6 +21,8 @@ package struct ThresholdProposal: Sendable, Equatable, Codable {
     ///   - alarmsPerDay: the most that people want to hear of.
     ///   - incidents: known ones, Unix milliseconds.
     ///   - configuration: all but the threshold.
+    ///   - baselineConfiguration: how baselines are learned.
+    ///   - learningDays: days that a baseline is learned from at most.
     package init(
         _ samples: [Sample], alarmsPerDay: Double, incidents: [ClosedRange<Int64>] = [],
         detector configuration: DetectorConfiguration = .init(), baselineConfiguration: BaselineConfiguration = .init(),

@@ -68,7 +68,7 @@ package struct SeriesChart: Sendable {
     ///
     /// - Parameters:
     ///   - width: columns of the picture, at least 10.
-    ///   - height: rows of it, at least 3.
+    ///   - rows: its height, at least 3.
     ///   - isColored: whether anomalies are red and the forecast is blue (ANSI).
     package func terminal(width: Int = 78, height rows: Int = 14, isColored: Bool = false) -> String {
         let (width, rows) = (max(10, width), max(3, rows))
@@ -108,7 +108,7 @@ package struct SeriesChart: Sendable {
     ///
     /// - Parameters:
     ///   - width: pixels, at least 100.
-    ///   - height: pixels, at least 60.
+    ///   - pixels: its height, at least 60.
     package func svg(width: Int = 960, height pixels: Int = 320) -> String {
         let (width, pixels) = (max(100, width), max(60, pixels))
         let (left, top) = (64.0, 28.0)

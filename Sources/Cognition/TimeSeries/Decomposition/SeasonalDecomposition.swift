@@ -10,7 +10,7 @@ package struct SeasonalDecomposition: Sendable, Equatable, Codable {
     /// Seasonal-trend decomposition by loess (Cleveland, Cleveland, McRae and Terpenning 1990, sections 2 and 3).
     ///
     /// - Parameters:
-    ///   - values: at a uniform distance; unusable ones are interpolated (``FilledHistory``).
+    ///   - values: at a uniform distance; unusable ones are interpolated (`FilledHistory`).
     ///   - period: points of the season, at least 2.
     ///   - seasonalWindow: years of a point that its seasonal value is smoothed over, odd, at least 3; default 7.
     ///   - isRobust: whether outliers are weighted down, with 15 outer iterations; default false.

@@ -7,10 +7,10 @@
 /// The default for scores that mean the same on every series: what it has never shown before, measured in its range, and
 /// what comes very seldom, measured by the tail of its own residuals.
 ///
-/// Novelty (``RangeNovelty``) is looked at in the value, in its residuals against a ``ReferencePool`` and against the
+/// Novelty (`RangeNovelty`) is looked at in the value, in its residuals against a `ReferencePool` and against the
 /// typical day, and in its step; two of the four have to agree. The mean residual of the last hours sees what departs
-/// slowly. The tails (``TailCalibration``) of the residual and of the step see what is small against the range but large
-/// against the noise. A ``NotificationPolicy`` lets one sample of an event through: its score is 0.7 or more. All other
+/// slowly. The tails (`TailCalibration`) of the residual and of the step see what is small against the range but large
+/// against the noise. A `NotificationPolicy` lets one sample of an event through: its score is 0.7 or more. All other
 /// scores stay below it, in the order of the evidence, and fade over half a day. Warms up for 100 samples. State: about
 /// 570 words (4.6 KiB).
 package struct StreamingEnsemble: StreamingDetector {

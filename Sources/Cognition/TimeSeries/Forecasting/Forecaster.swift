@@ -9,7 +9,7 @@ package protocol Forecaster: Sendable, Equatable, Codable {
     /// Fits the model to a history.
     ///
     /// - Parameters:
-    ///   - history: values at a uniform distance, oldest first; unusable ones are interpolated (see ``FilledHistory``).
+    ///   - history: values at a uniform distance, oldest first; unusable ones are interpolated (see `FilledHistory`).
     ///   - seasons: lengths of the seasons in points, ascending, such as 24 and 168 of hourly values; empty for none.
     ///     Seasons that are not longer than one point or of which the history does not hold two are left out.
     /// - Throws: ``ForecastError`` when the history is too short.

@@ -9,7 +9,7 @@
 ///
 /// The differences follow from the strength of the season and from the spread of the differenced values; the orders go
 /// stepwise to the least corrected information criterion. A fit begins with the regression of Hannan and Rissanen (1982)
-/// and goes on to the greatest exact likelihood (``ARMAFilter``) within a bounded number of evaluations. State: two
+/// and goes on to the greatest exact likelihood (`ARMAFilter`) within a bounded number of evaluations. State: two
 /// seasons and some words.
 package struct SeasonalARIMA: Forecaster {
     /// Name in configurations and explanations.
