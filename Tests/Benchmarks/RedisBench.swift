@@ -60,17 +60,7 @@ struct RedisCommandLine: AsyncParsableCommand {
         _ server: RedisServer, _ depth: Int, _ count: Int, _ command: [String]
     ) throws -> Double {
         _ = try TestHost.run("/usr/bin/redis-cli", ["-s", "\(server.folder)/redis.sock", "del", "s"])
-        let output = try TestHost.run(
-            "/usr/bin/redis-benchmark",
-            [
-                "-s", "\(server.folder)/redis.sock", "-c", "1", "-P", "\(depth)", "-n", "\(count)", "--csv",
-            ] + command)
-        let line = output.split(separator: "\n").last { $0.hasPrefix("\"") && !$0.hasPrefix("\"test\"") } ?? ""
-        let cells = line.split(separator: ",").map { $0.trimmingCharacters(in: ["\""]) }
-        guard let rate = cells.dropFirst().compactMap({ Double($0) }).first else {
-            throw ServerFailure("redis-benchmark: \(output)")
-        }
-        return rate
+        return try peerKeeping(server, count, command, depth: depth)
     }
 
     private func reads(
@@ -107,10 +97,13 @@ struct RedisCommandLine: AsyncParsableCommand {
             "XREADGROUP + XACK, batches of 100", own, unit: "entries/s", peer: "redis-benchmark", peerRuns: peer)
     }
 
-    private static func peerKeeping(_ server: RedisServer, _ count: Int, _ command: [String]) throws -> Double {
+    /// The same on what is in the server already.
+    private static func peerKeeping(
+        _ server: RedisServer, _ count: Int, _ command: [String], depth: Int = 1
+    ) throws -> Double {
         let output = try TestHost.run(
             "/usr/bin/redis-benchmark",
-            ["-s", "\(server.folder)/redis.sock", "-c", "1", "-P", "1", "-n", "\(count)", "--csv"] + command)
+            ["-s", "\(server.folder)/redis.sock", "-c", "1", "-P", "\(depth)", "-n", "\(count)", "--csv"] + command)
         let line = output.split(separator: "\n").last { $0.hasPrefix("\"") && !$0.hasPrefix("\"test\"") } ?? ""
         let cells = line.split(separator: "\",\"").map { $0.trimmingCharacters(in: ["\""]) }
         guard let rate = cells.dropFirst().compactMap({ Double($0) }).first else {
