@@ -41,18 +41,29 @@ struct RedisCommandLine: AsyncParsableCommand {
         return values
     }
 
+    /// Adds with at most `depth` unanswered commands.
+    ///
+    /// Of many, one half goes out at a time: the server works on it while the answers to the other are taken in.
     private static func adds(
         _ connection: RedisConnection, _ depth: Int, _ count: Int
     ) async throws -> Double {
         _ = try await connection.send(RedisCommand("DEL", "s"))
         let payload = [UInt8](repeating: UInt8(ascii: "x"), count: 200)
         let command = RedisCommand("XADD", arguments: [Array("s".utf8), Array("*".utf8), Array("f".utf8), payload])
-        let commands = Array(repeating: command, count: depth)
-        return try await connection.perform { connection in
-            let begun = ContinuousClock.now
-            for _ in 0..<(count / depth) { _ = try await connection.pipeline(commands) }
-            return Double(count / depth * depth) / seconds(since: begun)
+        let halves = depth < 64 ? 1 : 2
+        let commands = Array(repeating: command, count: depth / halves)
+        let begun = ContinuousClock.now
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<halves {
+                group.addTask {
+                    try await connection.perform { connection in
+                        for _ in 0..<(count / depth) { _ = try await connection.pipeline(commands) }
+                    }
+                }
+            }
+            try await group.waitForAll()
         }
+        return Double(count / depth * depth) / seconds(since: begun)
     }
 
     /// Requests per second of redis-benchmark on one connection.
@@ -73,19 +84,7 @@ struct RedisCommandLine: AsyncParsableCommand {
         var peer: [Double] = []
         for _ in 0..<options.runs {
             try await fill(connection, entries)
-            own.append(
-                try await connection.perform { connection in
-                    let begun = ContinuousClock.now
-                    for _ in 0..<(entries / batch) {
-                        let reply = try await connection.send(
-                            RedisCommand(read[0], arguments: read.dropFirst().map { Array($0.utf8) }))
-                        let list = reply.array?.first?.array?.last?.array ?? []
-                        let ids = list.compactMap { $0.array?.first?.bytes }
-                        _ = try await connection.send(
-                            RedisCommand("XACK", arguments: [Array("s".utf8), Array("g".utf8)] + ids))
-                    }
-                    return Double(entries) / seconds(since: begun)
-                })
+            own.append(try await Self.consume(connection, read, entries))
             try await fill(connection, entries)
             let ids = try await connection.send(RedisCommand("XRANGE", "s", "-", "+", "COUNT", "\(batch)"))
             let words = ids.array?.compactMap { $0.array?.first?.string } ?? []
@@ -97,13 +96,47 @@ struct RedisCommandLine: AsyncParsableCommand {
             "XREADGROUP + XACK, batches of 100", own, unit: "entries/s", peer: "redis-benchmark", peerRuns: peer)
     }
 
+    /// Reads everything in batches, each asked for together with the acknowledgement of the one before it.
+    ///
+    /// Two readers of the group take turns, so that the server looks for entries while those before them are decoded.
+    private static func consume(
+        _ connection: RedisConnection, _ read: [String], _ entries: Int
+    ) async throws -> Double {
+        let command = RedisCommand(read[0], arguments: read.dropFirst().map { Array($0.utf8) })
+        let begun = ContinuousClock.now
+        let taken = try await withThrowingTaskGroup { group in
+            for _ in 0..<2 {
+                group.addTask {
+                    try await connection.perform { connection in
+                        var taken = 0
+                        var commands = [command]
+                        while true {
+                            let reply = try await connection.pipeline(commands)
+                            let list = reply.last?.array?.first?.array?.last?.array ?? []
+                            if list.isEmpty { return taken }
+                            taken += list.count
+                            let ids = list.compactMap { $0.array?.first?.bytes }
+                            commands = [
+                                RedisCommand("XACK", arguments: [Array("s".utf8), Array("g".utf8)] + ids), command,
+                            ]
+                        }
+                    }
+                }
+            }
+            return try await group.reduce(0, +)
+        }
+        guard taken == entries else { throw ServerFailure("\(taken) of \(entries) entries were read") }
+        return Double(entries) / seconds(since: begun)
+    }
+
     /// The same on what is in the server already.
     private static func peerKeeping(
-        _ server: RedisServer, _ count: Int, _ command: [String], depth: Int = 1
+        _ server: RedisServer, _ count: Int, _ command: [String], depth: Int = 1, clients: Int = 1
     ) throws -> Double {
         let output = try TestHost.run(
             "/usr/bin/redis-benchmark",
-            ["-s", "\(server.folder)/redis.sock", "-c", "1", "-P", "\(depth)", "-n", "\(count)", "--csv"] + command)
+            ["-s", "\(server.folder)/redis.sock", "-c", "\(clients)", "-P", "\(depth)", "-n", "\(count)", "--csv"]
+                + command)
         let line = output.split(separator: "\n").last { $0.hasPrefix("\"") && !$0.hasPrefix("\"test\"") } ?? ""
         let cells = line.split(separator: "\",\"").map { $0.trimmingCharacters(in: ["\""]) }
         guard let rate = cells.dropFirst().compactMap({ Double($0) }).first else {
@@ -122,37 +155,62 @@ struct RedisCommandLine: AsyncParsableCommand {
 
     // MARK: Commits
 
-    /// A commit of 100 entries under a lease with `everysec`, through the bus and as the same call by redis-benchmark.
+    /// Commits of 100 entries under a lease with `everysec`, through the bus and as the same call by redis-benchmark:
+    /// of one partition, and of sixteen side by side, as an analyzer makes them.
     private func commits() async throws -> [Measurement] {
         let server = try RedisServer(["--appendonly", "yes", "--appendfsync", "everysec"])
-        let calls = 1_000
         return try await server.use { _, store in
             try await store.ensureLibrary()
-            let lease = LeaseProof(key: "sre:{p00}:lease:bench", owner: "bench", token: 1)
-            _ = try await store.takeLease(lease.key, owner: lease.owner, expected: nil)
-            let changes = (0..<100).map { number in
-                Transaction.Change.append(
-                    stream: "sre:{p00}:anomalies", fields: [Field("data", String(repeating: "x", count: 200))])
+            var measurements: [Measurement] = []
+            for partitions in [1, 16] {
+                var transactions: [Transaction] = []
+                for number in 0..<partitions { transactions.append(try await Self.transaction(store, number)) }
+                var own: [Double] = []
+                var peer: [Double] = []
+                for _ in 0..<options.runs {
+                    own.append(try await Self.commit(transactions, store))
+                    let words = try store.commitWords(transactions[0])
+                    peer.append(try Self.peerKeeping(server, 1_600, words, clients: partitions) * 100)
+                }
+                let name = "commit of 100 entries, everysec, \(partitions) side by side"
+                measurements += [
+                    Measurement(
+                        name, own, unit: "entries/s", peer: "same call by redis-benchmark", peerRuns: peer),
+                    Measurement(name, own, unit: "entries/s", peer: "goal", peerRuns: [40_000]),
+                ]
             }
-            let state = Transaction.Change.set(key: "sre:{p00}:state:bench", fields: [Field("n", "1")])
-            let transaction = Transaction(lease: lease, changes: [state] + changes)
-            var own: [Double] = []
-            var peer: [Double] = []
-            for _ in 0..<options.runs {
-                let begun = ContinuousClock.now
-                for _ in 0..<calls { _ = try await store.commit(transaction) }
-                own.append(Double(calls * 100) / seconds(since: begun))
-                let words = ["FCALL"] + store.commitWords(transaction)
-                peer.append(try Self.peerKeeping(server, calls, words) * 100)
-            }
-            return [
-                Measurement(
-                    "commit of 100 entries, everysec", own, unit: "entries/s", peer: "same call by redis-benchmark",
-                    peerRuns: peer),
-                Measurement(
-                    "commit of 100 entries, everysec", own, unit: "entries/s", peer: "goal", peerRuns: [40_000]),
-            ]
+            return measurements
         }
+    }
+
+    private static func transaction(_ store: RedisBus, _ number: Int) async throws -> Transaction {
+        let partition = "sre:{p\(number < 10 ? "0" : "")\(number)}"
+        let lease = LeaseProof(key: "\(partition):lease:bench", owner: "bench", token: 1)
+        _ = try await store.takeLease(lease.key, owner: lease.owner, expected: nil)
+        let changes = (0..<100).map { _ in
+            Transaction.Change.append(
+                stream: "\(partition):anomalies", fields: [Field("data", String(repeating: "x", count: 200))])
+        }
+        let state = Transaction.Change.set(key: "\(partition):state:bench", fields: [Field("n", "1")])
+        return Transaction(lease: lease, changes: [state] + changes)
+    }
+
+    private static func commit(_ transactions: [Transaction], _ store: RedisBus) async throws -> Double {
+        let calls = 1_600 / transactions.count
+        let begun = ContinuousClock.now
+        try await withThrowingTaskGroup { group in
+            for transaction in transactions {
+                group.addTask {
+                    for _ in 0..<calls {
+                        guard case .committed = try await store.commit(transaction) else {
+                            throw ServerFailure("a commit was not applied")
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        return Double(calls * transactions.count * 100) / seconds(since: begun)
     }
 }
 

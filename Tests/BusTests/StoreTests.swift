@@ -15,6 +15,17 @@ import WireFormat
     }
 }
 
+@Suite struct EntryIDTests {
+    @Test(arguments: ["0-0", "1-2", "1732550400123-7", "18446744073709551615-18446744073709551615"])
+    func comesBackFromItsText(text: String) { #expect(EntryID(text)?.description == text) }
+
+    @Test(arguments: [
+        "", "-", "1", "1-", "-1", "1-2-3", "+1-0", "1- 2", "1-x", "18446744073709551616-0", "0-99999999999999999999",
+        "1-\u{0661}",
+    ])
+    func isNothingElse(text: String) { #expect(EntryID(text) == nil) }
+}
+
 @Suite struct EnvelopeTests {
     @Test func comesBackAndCarriesTheTrace() throws {
         let trace = TraceContext(seed: "x")

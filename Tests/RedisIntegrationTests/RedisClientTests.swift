@@ -49,6 +49,21 @@ import Testing
     }
 }
 
+@Suite struct RedisCommandTests {
+    @Test func keepsItsWords() throws {
+        var command = RedisCommand("SET", "key", "", isIdempotent: true)
+        command.append([0, 13, 10, 255])
+        command.append(Int.max)
+        command.append(String(repeating: "ü", count: 5_000))
+        #expect(
+            try command.words()
+                == [
+                    Array("SET".utf8), Array("key".utf8), [], [0, 13, 10, 255], Array("\(Int.max)".utf8),
+                    Array(String(repeating: "ü", count: 5_000).utf8),
+                ])
+    }
+}
+
 @Suite(.timeLimit(.minutes(2))) struct RedisClientTests {
     @Test func repliesComeInOrderFromManyTasks() async throws {
         let server = try RedisServer()

@@ -54,12 +54,10 @@ extension RedisBus {
     }
 
     private func apply(_ function: String, _ transaction: Transaction) async throws(BusError) -> CommitResult {
-        guard let first = transaction.keys.first else { return .committed([]) }
-        let keys = [Keys.counters(beside: first)] + transaction.keys
-        let reply = try await call(
-            function, keys: keys, arguments: transaction.arguments(keys),
-            isIdempotent: transaction.operation != nil, isReplicated: transaction.isReplicated)
-        return try reply.commitResult()
+        let keys = transaction.allKeys
+        guard !keys.isEmpty else { return .committed([]) }
+        let command = Self.command(function, transaction, keys)
+        return try await call(function, command, keys: keys, isReplicated: transaction.isReplicated).commitResult()
     }
 
     package func setAside(_ request: DeadLetterRequest) async throws(BusError) -> CommitResult {
@@ -148,44 +146,5 @@ extension [Field] {
     /// Number of fields, then names and values.
     fileprivate var counted: [[UInt8]] {
         [[UInt8]("\(count)".utf8)] + flatMap { [[UInt8]($0.name.utf8), $0.value] }
-    }
-}
-
-extension Transaction {
-    /// The flat form that the function `apply` of the library reads; keys by their position from 1, 0 for none.
-    func arguments(_ keys: [String]) -> [[UInt8]] {
-        let position = Dictionary(uniqueKeysWithValues: keys.enumerated().map { ($1, Array("\($0 + 1)".utf8)) })
-        func at(_ key: String?) -> [UInt8] { key.flatMap { position[$0] } ?? [UInt8(ascii: "0")] }
-        func text(_ value: some CustomStringConvertible) -> [UInt8] { Array("\(value)".utf8) }
-
-        var arguments: [[UInt8]] = [
-            text(lease?.owner ?? ""), text(lease?.token ?? 0), at(lease?.key), at(operation?.key),
-            text(operation?.id ?? ""), text(checks.count),
-        ]
-        for check in checks {
-            arguments += [at(check.key), text(check.field), text(check.value == nil ? 0 : 1), check.value ?? []]
-        }
-        arguments.append(text(advances.count))
-        for advance in advances {
-            arguments += [at(advance.stateKey), at(advance.stream)]
-            arguments += [text(advance.group), text(advance.from), text(advance.to), text(advance.entries)]
-        }
-        arguments.append(text(changes.count))
-        func add(_ operation: String, _ key: String, _ values: [[UInt8]]) {
-            arguments += [text(operation), at(key), text(values.count)] + values
-        }
-        for change in changes {
-            switch change {
-            case .set(let key, let fields): add("H", key, fields.flatMap { [text($0.name), $0.value] })
-            case .unset(let key, let fields): add("D", key, fields.map { text($0) })
-            case .increment(let key, let field, let amount): add("I", key, [text(field), text(amount)])
-            case .append(let stream, let fields): add("X", stream, fields.flatMap { [text($0.name), $0.value] })
-            case .drop(let stream, let id): add("K", stream, [text(id)])
-            case .rank(let key, let member, let score): add("Z", key, [text(score), text(member)])
-            case .unrank(let key, let member): add("R", key, [text(member)])
-            case .remove(let key): add("E", key, [])
-            }
-        }
-        return arguments
     }
 }

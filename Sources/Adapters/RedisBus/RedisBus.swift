@@ -31,26 +31,39 @@ package struct RedisBus: BusStore {
         self.logger = logger
     }
 
+    /// Calls a function whose arguments are at hand; a repetition of it must change nothing.
+    func call(
+        _ function: String, keys: [String], arguments: [[UInt8]], isReplicated: Bool = false
+    ) async throws(BusError) -> Reply {
+        var command = Self.command(function, keys: keys)
+        for argument in arguments { command.append(argument) }
+        return try await call(function, command, keys: keys, isReplicated: isReplicated)
+    }
+
     /// Calls a function, loading the library first when it is missing.
     ///
     /// - Throws: `BusError` with the code `refused`, before anything is sent, when the keys are in several hash slots.
     func call(
-        _ function: String, keys: [String], arguments: [[UInt8]], isIdempotent: Bool = true, isReplicated: Bool = false
+        _ function: String, _ command: RedisCommand, keys: [String], isReplicated: Bool
     ) async throws(BusError) -> Reply {
         if client.isCluster, Set(keys.map(HashSlot.init(of:))).count > 1 {
             throw BusError(.refused, "\(function): its keys are in several hash slots: \(keys.joined(separator: " "))")
         }
-        var argv: [[UInt8]] = [Array("sre_v1_\(function)".utf8), Array("\(keys.count)".utf8)]
-        argv.reserveCapacity(2 + keys.count + arguments.count)
-        argv += keys.map { Array($0.utf8) }
-        argv += arguments
-        let command = RedisCommand("FCALL", arguments: argv, isIdempotent: isIdempotent, key: keys.first)
         do {
             return try Reply(try await execute(command, function, isReplicated), function: function)
         } catch  where error.code == .refused && error.message.contains("Function not found") {
             try await loadLibrary()
             return try Reply(try await execute(command, function, isReplicated), function: function)
         }
+    }
+
+    /// The call of a function up to its arguments.
+    static func command(_ function: String, keys: [String]) -> RedisCommand {
+        var command = RedisCommand("FCALL", isIdempotent: true, key: keys.first)
+        command.append("sre_v1_\(function)")
+        command.append(keys.count)
+        for key in keys { command.append(key) }
+        return command
     }
 
     private func execute(
@@ -131,7 +144,7 @@ package struct RedisBus: BusStore {
     }
 
     /// Revision of the embedded library; the same number stands in `sre_v1.lua`.
-    static let revision: Int64 = 2
+    static let revision: Int64 = 3
 }
 
 extension BusError {

@@ -39,7 +39,7 @@ struct Reply {
     func entryIDs(from index: Int = 0) throws(BusError) -> [EntryID] {
         var ids: [EntryID] = []
         for value in rest.dropFirst(index) {
-            guard let id = value.string.flatMap(EntryID.init) else { throw unexpected }
+            guard let id = value.bytes.flatMap(EntryID.init(utf8:)) else { throw unexpected }
             ids.append(id)
         }
         return ids
@@ -54,7 +54,7 @@ struct Reply {
 extension StreamEntry {
     /// Reads `[id, [name, value, ...]]`.
     init(_ value: RESPValue) throws(BusError) {
-        guard let pair = value.array, pair.count == 2, let id = pair[0].string.flatMap(EntryID.init),
+        guard let pair = value.array, pair.count == 2, let id = pair[0].bytes.flatMap(EntryID.init(utf8:)),
             let flat = pair[1].array
         else { throw BusError(.corrupt, "unexpected stream entry \(value)") }
         var fields: [Field] = []

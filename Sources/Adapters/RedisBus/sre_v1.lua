@@ -4,7 +4,7 @@
 -- All checks come before the first write, so a call is applied as a whole or not at all; a call that is repeated
 -- because its reply was lost changes nothing the second time.
 
-local REVISION = 2
+local REVISION = 3
 
 -- What one `unpack` may carry safely.
 local CHUNK = 1000
@@ -31,13 +31,25 @@ local function counter(counters, name)
     return tonumber(redis.call('HGET', counters, name) or '0')
 end
 
--- Adds an entry whose names and values are args[first] to args[last], and counts it.
-local function add(stream, counters, args, first, last)
+-- Adds an entry whose names and values are args[first] to args[last], and notes it in the tally.
+local function add(stream, args, first, last, tally)
     local size = 0
     for index = first, last do size = size + #args[index] end
-    redis.call('HINCRBY', counters, 'appended:' .. stream, 1)
-    redis.call('HINCRBY', counters, 'bytes:' .. stream, size)
+    local sum = tally[stream]
+    if not sum then
+        sum = {entries = 0, bytes = 0}
+        tally[stream] = sum
+    end
+    sum.entries, sum.bytes = sum.entries + 1, sum.bytes + size
     return redis.call('XADD', stream, '*', unpack(args, first, last))
+end
+
+-- Moves the counters by what was added, once for each stream.
+local function count(tally, counters)
+    for stream, sum in pairs(tally) do
+        redis.call('HINCRBY', counters, 'appended:' .. stream, sum.entries)
+        redis.call('HINCRBY', counters, 'bytes:' .. stream, sum.bytes)
+    end
 end
 
 local function version()
@@ -77,16 +89,18 @@ local function append(keys, args)
         readers[index] = args[position]
         position = position + 1
     end
-    local count = tonumber(args[position])
+    local entries = tonumber(args[position])
     position = position + 1
-    local waiting = backlog(counters, stream, readers) + count
-    if count > 0 and (waiting > hard or counter(counters, 'bytes:' .. stream) > bytes) then return {'FULL'} end
+    local waiting = backlog(counters, stream, readers) + entries
+    if entries > 0 and (waiting > hard or counter(counters, 'bytes:' .. stream) > bytes) then return {'FULL'} end
     local reply = {'OK', waiting > soft and '1' or '0'}
-    for _ = 1, count do
+    local tally = {}
+    for _ = 1, entries do
         local last = position + tonumber(args[position]) * 2
-        reply[#reply + 1] = add(stream, counters, args, position + 1, last)
+        reply[#reply + 1] = add(stream, args, position + 1, last, tally)
         position = last + 1
     end
+    count(tally, counters)
     redis.call('HSET', marks, producer, epoch .. ':' .. sequence)
     return reply
 end
@@ -123,9 +137,9 @@ local function advance(state, stream, group, to, entries, counters)
     show_position(stream, group, to)
 end
 
-local function change(operation, key, counters, args, first, last)
+local function change(operation, key, counters, args, first, last, tally)
     if operation == 'X' then
-        return add(key, counters, args, first, last)
+        return add(key, args, first, last, tally)
     elseif operation == 'H' then
         for start = first, last, CHUNK do
             redis.call('HSET', key, unpack(args, start, math.min(last, start + CHUNK - 1)))
@@ -187,13 +201,14 @@ local function apply(keys, args)
     end
     if operation_key then redis.call('HSET', operation_key, 'operation', args[5]) end
     for _, step in ipairs(advances) do advance(step[1], step[2], step[3], step[4], step[5], counters) end
-    local reply = {'OK'}
+    local reply, tally = {'OK'}, {}
     for _ = 1, tonumber(take()) do
-        local operation, key, count = take(), keys[tonumber(take())], tonumber(take())
-        local first, last = position, position + count - 1
+        local operation, key, width = take(), keys[tonumber(take())], tonumber(take())
+        local first, last = position, position + width - 1
         position = last + 1
-        reply[#reply + 1] = change(operation, key, counters, args, first, last)
+        reply[#reply + 1] = change(operation, key, counters, args, first, last, tally)
     end
+    count(tally, counters)
     return reply
 end
 
@@ -210,7 +225,9 @@ local function to_dlq(keys, args)
     local fields = {}
     for index = 6, 5 + tonumber(args[5]) * 2 do fields[#fields + 1] = args[index] end
     for _, value in ipairs(following[2]) do fields[#fields + 1] = value end
-    local moved = add(dead, counters, fields, 1, #fields)
+    local tally = {}
+    local moved = add(dead, fields, 1, #fields, tally)
+    count(tally, counters)
     advance(state, stream, group, id, 1, counters)
     return {'OK', moved}
 end
@@ -258,7 +275,9 @@ local function trim(keys, args)
     end
     if shed > 0 then
         local note = {'stream', stream, 'from', first, 'to', last, 'entries', tostring(shed)}
-        add(gaps, counters, note, 1, #note)
+        local tally = {}
+        add(gaps, note, 1, #note, tally)
+        count(tally, counters)
     end
     return {'OK', tostring(#ids), tostring(size), tostring(shed)}
 end
@@ -268,12 +287,13 @@ end
 local function timer_pop(keys, args)
     if not holds(keys[1], args[1], args[2]) then return {'FENCED'} end
     local due = redis.call('ZRANGE', keys[2], '-inf', args[3], 'BYSCORE', 'LIMIT', 0, args[4], 'WITHSCORES')
-    local reply = {'OK'}
+    local reply, tally = {'OK'}, {}
     for index = 1, #due, 2 do
         local fields = {'timer', due[index], 'due', due[index + 1]}
         redis.call('ZREM', keys[2], due[index])
-        reply[#reply + 1] = add(keys[3], keys[4], fields, 1, #fields)
+        reply[#reply + 1] = add(keys[3], fields, 1, #fields, tally)
     end
+    count(tally, keys[4])
     return reply
 end
 
@@ -296,19 +316,20 @@ local function approve(keys, args)
     if not expires or tonumber(now) >= expires then return {'EXPIRED'} end
     local stored = redis.call('HGET', head, 'hash')
     if (sequence == '1' and stored) or (sequence ~= '1' and stored ~= previous) then return {'AUDITMOVED'} end
-    local count = tonumber(redis.call('HGET', plan, 'approvals') or '0') + (approves and 1 or 0)
+    local approvals = tonumber(redis.call('HGET', plan, 'approvals') or '0') + (approves and 1 or 0)
     local quorum = math.max(1, tonumber(redis.call('HGET', plan, 'quorum') or '1'))
     local following = 'REJECTED'
-    if approves then following = count >= quorum and 'APPROVED' or 'AWAITING' end
-    redis.call('HSET', plan, field, statement, 'approvals', count, 'state', following)
+    if approves then following = approvals >= quorum and 'APPROVED' or 'AWAITING' end
+    redis.call('HSET', plan, field, statement, 'approvals', approvals, 'state', following)
     redis.call('HINCRBY', plan, 'version', 1)
-    local width = tonumber(args[9]) * 2
+    local width, tally = tonumber(args[9]) * 2, {}
     if following ~= 'AWAITING' then
         redis.call('ZREM', queue, hash)
-        add(decisions, counters, args, 10, 9 + width)
+        add(decisions, args, 10, 9 + width, tally)
     end
     local start = 10 + width
-    add(audit, counters, args, start + 1, start + tonumber(args[start]) * 2)
+    add(audit, args, start + 1, start + tonumber(args[start]) * 2, tally)
+    count(tally, counters)
     redis.call('HSET', head, 'seq', sequence, 'hash', audit_hash)
     return {'RECORDED', following}
 end

@@ -3,10 +3,11 @@ import NIOCore
 
 /// hiredis' incremental RESP decoder, building Swift values.
 ///
-/// The handle is freed exactly once, in `deinit`, before the object that its callbacks use.
+/// The handle is freed exactly once, in `deinit`, before the memory that its callbacks use.
 package struct RESPReader: ~Copyable {
     private let handle: UnsafeMutablePointer<redisReader>
-    private let assembler = ReplyAssembler()
+    /// In memory of its own, which the callbacks get a pointer to: no reference counts for each value.
+    private let assembler: UnsafeMutablePointer<ReplyAssembler>
 
     /// A decoder that has read nothing.
     package init() throws(RedisError) {
@@ -15,11 +16,17 @@ package struct RESPReader: ~Copyable {
         }
         // Keep no more than this of a finished reply's buffer.
         handle.pointee.maxbuf = 64 * 1024
-        handle.pointee.privdata = Unmanaged.passUnretained(assembler).toOpaque()
+        assembler = .allocate(capacity: 1)
+        assembler.initialize(to: ReplyAssembler())
+        handle.pointee.privdata = UnsafeMutableRawPointer(assembler)
         self.handle = handle
     }
 
-    deinit { redisReaderFree(handle) }
+    deinit {
+        redisReaderFree(handle)
+        assembler.deinitialize(count: 1)
+        assembler.deallocate()
+    }
 
     /// Adds received bytes.
     package func feed(_ buffer: ByteBuffer) throws(RedisError) {
@@ -33,7 +40,7 @@ package struct RESPReader: ~Copyable {
     package func next() throws(RedisError) -> RESPValue? {
         var reply: UnsafeMutableRawPointer?
         if redisReaderGetReply(handle, &reply) != REDIS_OK { throw failure() }
-        return reply == nil ? nil : assembler.take()
+        return reply == nil ? nil : assembler.pointee.take()
     }
 
     /// Copies the text at once: the reader overwrites it with the next failure.
@@ -47,7 +54,7 @@ package struct RESPReader: ~Copyable {
 /// Puts replies together from the decoder's callbacks, which come depth first.
 ///
 /// To hiredis every value is the same token; ours are kept on a stack of the arrays that are still open.
-private final class ReplyAssembler {
+private struct ReplyAssembler {
     private struct OpenArray {
         var elements: [RESPValue]
         let count: Int
@@ -61,12 +68,12 @@ private final class ReplyAssembler {
     private var finished: RESPValue?
 
     /// The reply that was completed last.
-    func take() -> RESPValue? {
+    mutating func take() -> RESPValue? {
         defer { finished = nil }
         return finished
     }
 
-    private func add(_ value: RESPValue) -> UnsafeMutableRawPointer? {
+    private mutating func add(_ value: RESPValue) -> UnsafeMutableRawPointer? {
         var value = value
         while let top = open.indices.last {
             open[top].elements.append(value)
@@ -77,7 +84,7 @@ private final class ReplyAssembler {
         return Self.token
     }
 
-    private func begin(_ count: Int) -> UnsafeMutableRawPointer? {
+    private mutating func begin(_ count: Int) -> UnsafeMutableRawPointer? {
         guard count <= Self.longestArray else { return nil }
         guard count > 0 else { return add(.array([])) }
         var elements: [RESPValue] = []
@@ -86,8 +93,8 @@ private final class ReplyAssembler {
         return Self.token
     }
 
-    private static func of(_ task: UnsafePointer<redisReadTask>?) -> ReplyAssembler? {
-        task?.pointee.privdata.map { Unmanaged<ReplyAssembler>.fromOpaque($0).takeUnretainedValue() }
+    private static func of(_ task: UnsafePointer<redisReadTask>?) -> UnsafeMutablePointer<ReplyAssembler>? {
+        task?.pointee.privdata?.assumingMemoryBound(to: ReplyAssembler.self)
     }
 
     /// The table that hiredis keeps a pointer to; immutable and never freed, so sharing it is safe.
@@ -103,11 +110,11 @@ private final class ReplyAssembler {
                     case REDIS_REPLY_ERROR: value = .error(RedisServerError(String(decoding: bytes, as: UTF8.self)))
                     default: value = .bulk(Array(bytes))
                     }
-                    return ReplyAssembler.of(task)?.add(value)
+                    return ReplyAssembler.of(task)?.pointee.add(value)
                 },
-                createArray: { task, count in ReplyAssembler.of(task)?.begin(Int(count)) },
-                createInteger: { task, value in ReplyAssembler.of(task)?.add(.integer(value)) },
-                createNil: { task in ReplyAssembler.of(task)?.add(.null) },
+                createArray: { task, count in ReplyAssembler.of(task)?.pointee.begin(Int(count)) },
+                createInteger: { task, value in ReplyAssembler.of(task)?.pointee.add(.integer(value)) },
+                createNil: { task in ReplyAssembler.of(task)?.pointee.add(.null) },
                 freeObject: { _ in }))
         return table
     }()

@@ -11,7 +11,8 @@ final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {  /
         let count: Int
         /// `nil` once the caller has left; the replies are still taken out of the pipe.
         var continuation: CheckedContinuation<[RESPValue], any Error>?
-        var deadline: Scheduled<Void>?
+        let timeout: TimeAmount
+        let deadline: NIODeadline
     }
 
     private let reader: RESPReader
@@ -20,6 +21,8 @@ final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {  /
     /// Replies to the first request so far.
     private var replies: [RESPValue] = []
     private var ending: RedisError?
+    /// When the watch over deadlines looks next; `nil` while nothing is awaited.
+    private var watch: (time: NIODeadline, task: Scheduled<Void>)?
 
     init(address: String) throws(RedisError) {
         self.reader = try RESPReader()
@@ -37,12 +40,28 @@ final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {  /
             continuation.resume(throwing: RedisError(ending.code, ending.message))
             return false
         }
-        let deadline = channel.eventLoop.assumeIsolated().scheduleTask(in: timeout) {
-            self.end(
-                RedisError(.timeout, "\(self.address): no reply within \(timeout)", outcomeUnknown: true), channel)
-        }
-        requests.append(Request(id: id, count: count, continuation: continuation, deadline: deadline))
+        let deadline = NIODeadline.now() + timeout
+        requests.append(
+            Request(id: id, count: count, continuation: continuation, timeout: timeout, deadline: deadline))
+        watchDeadlines(until: deadline, channel)
         return true
+    }
+
+    /// One timer looks after all requests, since nearly all of them are answered long before their deadline.
+    private func watchDeadlines(until time: NIODeadline, _ channel: any Channel) {
+        if let watch, watch.time <= time { return }
+        watch?.task.cancel()
+        let task = channel.eventLoop.assumeIsolated().scheduleTask(deadline: time) {
+            self.watch = nil
+            let now = NIODeadline.now()
+            if let late = self.requests.first(where: { $0.deadline <= now }) {
+                let text = "\(self.address): no reply within \(late.timeout)"
+                self.end(RedisError(.timeout, text, outcomeUnknown: true), channel)
+            } else if let next = self.requests.lazy.map(\.deadline).min() {
+                self.watchDeadlines(until: next, channel)
+            }
+        }
+        watch = (time, task)
     }
 
     /// The caller of a request has left.
@@ -60,10 +79,9 @@ final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {  /
         ending = error
         let failed = requests
         requests.removeAll()
-        for request in failed {
-            request.deadline?.cancel()
-            request.continuation?.resume(throwing: error)
-        }
+        watch?.task.cancel()
+        watch = nil
+        for request in failed { request.continuation?.resume(throwing: error) }
         channel.close(promise: nil)
     }
 
@@ -81,10 +99,11 @@ final class RedisChannelHandler: ChannelInboundHandler, @unchecked Sendable {  /
             end(RedisError(.protocolError, "\(address): a reply that nobody asked for"), context.channel)
             return
         }
+        let count = requests[requests.startIndex].count
+        if replies.isEmpty { replies.reserveCapacity(count) }
         replies.append(value)
-        guard let first = requests.first, replies.count == first.count else { return }
-        requests.removeFirst()
-        first.deadline?.cancel()
+        guard replies.count == count else { return }
+        let first = requests.removeFirst()
         let complete = replies
         replies = []
         first.continuation?.resume(returning: complete)

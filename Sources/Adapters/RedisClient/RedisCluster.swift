@@ -219,10 +219,9 @@ final class RedisCluster: Sendable {
     }
 
     private func unanswered(_ command: RedisCommand) -> RedisError {
-        let name = command.words.first.map { String(decoding: $0, as: UTF8.self) } ?? ""
         let reason = state.withLock(\.lastFailure).map { ": \($0.message)" } ?? ""
         return RedisError(
-            .connectFailed, "\(configuration.address): no node of the cluster took \(name) in time\(reason)")
+            .connectFailed, "\(configuration.address): no node of the cluster took \(command.name) in time\(reason)")
     }
 
     /// Sends a command to every master.

@@ -76,7 +76,7 @@ package actor RedisConnection {
             let replies = try await pipeline(commands, deadline: configuration.connectTimeout)
             for (command, reply) in zip(commands, replies) {
                 guard case .error(let error) = reply else { continue }
-                let name = String(decoding: command.words[0], as: UTF8.self)
+                let name = command.name
                 // Not every user may name its connection, and a loading server still gets its commands later.
                 if name == "CLIENT" || (name == "PING" && error.code != "NOAUTH") { continue }
                 let refused = ["WRONGPASS", "NOAUTH"].contains(error.code) || name == "AUTH"
@@ -125,7 +125,7 @@ package actor RedisConnection {
         let portion = 64
         for start in stride(from: 0, to: commands.count, by: portion) {
             let commands = commands[start..<min(commands.count, start + portion)]
-            var buffer = channel.allocator.buffer(capacity: commands.reduce(0) { $0 + $1.encodedSize })
+            var buffer = channel.allocator.buffer(capacity: commands.reduce(0) { $0 + $1.longestEncoding })
             for command in commands { command.encode(into: &buffer) }
             channel.writeAndFlush(buffer, promise: nil)
         }

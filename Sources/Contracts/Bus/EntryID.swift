@@ -14,10 +14,28 @@ package struct EntryID: Sendable, Hashable, Comparable {
     }
 
     /// Reads `milliseconds-sequence`; `nil` when the text is anything else.
-    package init?(_ text: String) {
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count == 2, let milliseconds = UInt64(parts[0]), let sequence = UInt64(parts[1]) else { return nil }
+    package init?(_ text: String) { self.init(utf8: Array(text.utf8)) }
+
+    /// Reads the bytes of `milliseconds-sequence`, each in decimal digits; `nil` when they are anything else.
+    package init?(utf8 bytes: [UInt8]) {
+        guard let dash = bytes.firstIndex(of: UInt8(ascii: "-")), let milliseconds = Self.decimal(bytes[..<dash]),
+            let sequence = Self.decimal(bytes[(dash + 1)...])
+        else { return nil }
         self.init(milliseconds: milliseconds, sequence: sequence)
+    }
+
+    private static func decimal(_ digits: ArraySlice<UInt8>) -> UInt64? {
+        guard !digits.isEmpty else { return nil }
+        var value: UInt64 = 0
+        for byte in digits {
+            let digit = byte &- UInt8(ascii: "0")
+            guard digit <= 9 else { return nil }
+            let (tens, tooLarge) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carries) = tens.addingReportingOverflow(UInt64(digit))
+            guard !tooLarge, !carries else { return nil }
+            value = sum
+        }
+        return value
     }
 
     package static func < (lhs: EntryID, rhs: EntryID) -> Bool {

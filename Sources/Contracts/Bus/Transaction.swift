@@ -127,7 +127,10 @@ package struct Transaction: Sendable, Equatable {
     package var keys: [String] {
         var seen: Set<String> = []
         var keys: [String] = []
-        func add(_ key: String) { if seen.insert(key).inserted { keys.append(key) } }
+        func add(_ key: String) {
+            // Changes to one key mostly follow each other.
+            if key != keys.last, seen.insert(key).inserted { keys.append(key) }
+        }
         if let lease { add(lease.key) }
         if let operation { add(operation.key) }
         for check in checks { add(check.key) }
