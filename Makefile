@@ -56,9 +56,10 @@ demo: deps ## Walk one incident to its end (YES=1 signs the approval by itself)
 	$(SWIFT_BUILD)
 	.build/debug/sre-agent demo $(if $(YES),--yes)
 
-bench: deps ## Measure: NAME=redis|takeover|idle|approval|throughput, or detect|breach|forecast with DATA=DIR SCORERS=DIR
-ifneq ($(filter redis takeover idle,$(firstword $(NAME))),)
+bench: deps ## Measure: NAME=redis|decode|takeover|idle|approval|throughput, or detect|breach|forecast with DATA=DIR SCORERS=DIR
+ifneq ($(filter redis decode takeover idle,$(firstword $(NAME))),)
 	$(SWIFT_BUILD) -c release --product sre-bench-bus
+	$(if $(filter decode,$(firstword $(NAME))),$(SWIFT_BUILD) -c release --product sre-bench-decode)
 	$(if $(filter takeover,$(firstword $(NAME))),$(SWIFT_BUILD) -c release --product sre-prove)
 	$(if $(filter idle,$(firstword $(NAME))),$(SWIFT_BUILD) -c release --product sre-analyzer)
 	.build/release/sre-bench-bus $(NAME)

@@ -254,7 +254,11 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
-            path: "Tests/Benchmarks", exclude: ["Engines"]),
+            path: "Tests/Benchmarks", exclude: ["Engines", "Decode"]),
+        .executableTarget(
+            name: "sre-bench-decode",
+            dependencies: ["Bus", "RedisBus", "RedisClient", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Tests/Benchmarks/Decode"),
         tests("ProofTests", ["Proofs"]),
         tests("ModelTests", ["Model"]),
         tests("WireFormatTests", ["Model", "WireFormat"]),

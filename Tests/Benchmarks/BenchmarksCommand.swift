@@ -6,7 +6,7 @@ import Foundation
 struct BenchmarksCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sre-bench-bus", abstract: "Measures the bus beside redis-benchmark and its limits.",
-        subcommands: [RedisCommandLine.self, TakeoverCommand.self, IdleCommand.self])
+        subcommands: [RedisCommandLine.self, DecodeCommand.self, TakeoverCommand.self, IdleCommand.self])
 }
 
 /// Options of every benchmark.

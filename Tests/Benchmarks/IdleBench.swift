@@ -24,7 +24,7 @@ struct IdleCommand: AsyncParsableCommand {
         let server = try RedisServer()
         let program = Process()
         program.executableURL = URL(fileURLWithPath: "\(programs)/sre-analyzer")
-        program.arguments = ["--config", "\(config)/config.yaml", "--log-level", "error"]
+        program.arguments = ["--config", "\(config)/config.yaml", "--log-level", "critical"]
         program.environment = ProcessInfo.processInfo.environment.merging([
             "REDIS_URL": server.url, "PROMETHEUS_URL": "http://127.0.0.1:9",
         ]) { $1 }

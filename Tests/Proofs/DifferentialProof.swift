@@ -10,6 +10,8 @@ package enum DifferentialProof: Proof {
     /// Operations of one sequence.
     static let length = 60
     private static let lanes = 8
+    /// Sequences between two emptyings of the database, which would grow without end.
+    private static let round = 500
 
     package static func run(
         runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
@@ -18,25 +20,31 @@ package enum DifferentialProof: Proof {
         return try await server.use { client, redis in
             try await redis.ensureLibrary()
             var report = ProofReport(name: name, runs: runs, seed: seed)
-            try await withThrowingTaskGroup(of: (String?, Int).self) { group in
-                var next = 0
-                var done = 0
-                func add() {
-                    let sequence = seed + UInt64(next)
-                    next += 1
-                    group.addTask { try await difference(sequence, redis) }
-                }
-                while next < min(lanes, runs) { add() }
-                for try await (difference, answers) in group {
-                    done += 1
+            for first in stride(from: 0, to: runs, by: round) {
+                let sequences = first..<min(runs, first + round)
+                for (difference, answers) in try await differences(of: sequences.map { seed + UInt64($0) }, redis) {
                     report.count("operations", by: Double(answers))
                     if let difference { report.violations.append(difference) }
-                    if done % 2_000 == 0 { progress("\(done) of \(runs) sequences") }
-                    if done % 500 == 0 { _ = try await client.send(RedisCommand("FLUSHDB", "ASYNC")) }
-                    if next < runs { add() }
                 }
+                if sequences.upperBound % (4 * round) == 0 { progress("\(sequences.upperBound) of \(runs) sequences") }
+                // Between rounds only: a sequence under way would miss its keys.
+                _ = try await client.send(RedisCommand("FLUSHDB", "ASYNC"))
             }
             return report
+        }
+    }
+
+    private static func differences(of seeds: [UInt64], _ redis: RedisBus) async throws -> [(String?, Int)] {
+        try await withThrowingTaskGroup(of: (String?, Int).self) { group in
+            var waiting = seeds[...]
+            for seed in waiting.prefix(lanes) { group.addTask { try await difference(seed, redis) } }
+            waiting = waiting.dropFirst(lanes)
+            var results: [(String?, Int)] = []
+            while let result = try await group.next() {
+                results.append(result)
+                if let seed = waiting.popFirst() { group.addTask { try await difference(seed, redis) } }
+            }
+            return results
         }
     }
 

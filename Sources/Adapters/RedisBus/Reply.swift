@@ -68,9 +68,14 @@ extension StreamEntry {
         self.init(id: id, fields: fields)
     }
 
-    static func list(_ value: RESPValue) throws(BusError) -> [StreamEntry] {
+    /// Reads a list of entries, as the replies to `XRANGE` and `XREADGROUP` hold it; `[]` for anything but an array.
+    ///
+    /// - Throws: `BusError` with the code `corrupt` for an element that is no entry.
+    package static func list(_ value: RESPValue) throws(BusError) -> [StreamEntry] {
+        let elements = value.array ?? []
         var entries: [StreamEntry] = []
-        for element in value.array ?? [] { entries.append(try StreamEntry(element)) }
+        entries.reserveCapacity(elements.count)
+        for element in elements { entries.append(try StreamEntry(element)) }
         return entries
     }
 }
