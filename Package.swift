@@ -197,7 +197,10 @@ let package = Package(
         process("sre-metrics-collector", ["Bus", "Model", "Perception", "Settings", "Telemetry"]),
         process(
             "sre-analyzer",
-            ["Analyzer", "Bus", "Model", "Perception", "Settings", "Signatures", "Telemetry", "WireFormat"]),
+            [
+                "Analyzer", "Bus", "Kubernetes", "Model", "Perception", "Settings", "Signatures", "Telemetry",
+                "WireFormat",
+            ]),
         process("sre-planner", ["Authority", "Bus", "Decision", "Kubernetes", "Model", "Settings", "Signatures"]),
         process(
             "sre-demo-shop",

@@ -58,10 +58,23 @@ import Testing
         let note = try #require(try await store.newestEntries(keys.stream(.gaps, partition), limit: 1).first)
         #expect(note.text("entries") == "\(report.shed)")
         #expect(try await store.length(keys.stream(.plans, partition)) == 100)
+        #expect(report.overfull == [.plans])
         // Nobody waits for what is gone.
         let counters = try await store.fields(keys.counters(partition))
         let done = counters["done:analyzer:\(keys.stream(.observations, partition))"]
         #expect(done.map { String(decoding: $0, as: UTF8.self) } == "\(report.shed)")
+    }
+
+    @Test func whatIsDoneGoesEarlyFromAStreamThatIsTooLarge() async throws {
+        for topic in [Topic.plans, .audit, .deadLetters] { try await add(topic, 100, size: 100) }
+        try await read(.plans, "feed", to: 90, snapshot: false)
+        let report = try await retention(4_000, records: 1 << 60).sweep(now: 1_000)
+        #expect(report.shed == 0 && report.overfull.isEmpty)
+        let left = try await store.entries(keys.stream(.plans, partition), after: .zero, limit: 1_000)
+        #expect((10..<40).contains(left.count) && left.last?.text("n") == "99")
+        #expect(report.removed == [.plans: 100 - left.count])
+        #expect(try await store.length(keys.stream(.audit, partition)) == 100)
+        #expect(try await store.length(keys.stream(.deadLetters, partition)) == 100)
     }
 
     @Test func finishedRecordsAreForgottenAndOpenOnesKept() async throws {

@@ -108,4 +108,26 @@ import Testing
         _ = try await client.patch("/api/v1/nodes/node-a", ["metadata": ["labels": ["a": "b"]]])
         #expect(await iterator.next() == "node-a b")
     }
+
+    @Test func checkpointsOfTheAuditAreKeptWithTheShippedRights() async throws {
+        let manifests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("deploy/kubernetes").path
+        let server = try FakeServer([
+            "--anonymous-admin", "--manifests", manifests,
+            "--token", "analyzer=system:serviceaccount:sre-agent:sre-analyzer",
+            "--token", "executor=system:serviceaccount:sre-agent:sre-executor",
+        ])
+        func checkpoints(_ token: String) throws -> KubernetesCheckpoints {
+            let access = KubernetesAccess(server: server.address, token: token)
+            return KubernetesCheckpoints(client: try KubernetesClient(access), namespace: "sre-agent")
+        }
+        try await checkpoints("analyzer").keep([3: #"{"n":1}"#, 12: #"{"n":2}"#])
+        try await checkpoints("analyzer").keep([3: #"{"n":3}"#])
+        try await checkpoints("analyzer").keep([:])
+        await #expect { try await checkpoints("executor").keep([3: "forged"]) } throws: { "\($0)".contains("403") }
+        #expect(
+            try kubectl(
+                server, "get", "-n", "sre-agent", "configmap", KubernetesCheckpoints.name, "-o",
+                "go-template={{range .data}}{{println .}}{{end}}") == "{\"n\":3}\n{\"n\":2}\n")
+    }
 }

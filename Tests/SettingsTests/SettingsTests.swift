@@ -1,4 +1,5 @@
 import Authority
+import Bus
 import Foundation
 import Settings
 import TestSupport
@@ -35,10 +36,27 @@ import Testing
         ("logging: { level: LOUD }\n", "logging.level", "INFO"),
         ("baseline: { time_zone: Mars/Base }\n", "baseline.time_zone", "Europe/Berlin"),
         ("baseline: { holidays: \"2026-12-25, soon\" }\n", "'soon' is not a day", "2026-12-25"),
+        ("streams:\n  topics:\n    plan: {}\n", ":3: streams.topics.plan: unknown key", "plans"),
+        ("streams: { topics: { audit: { max_bytes: 70000 } } }\n", "max_bytes: unknown key", "retention_hours"),
+        ("streams: { topics: { plans: { max_bytes: 7 } } }\n", "streams.topics.plans.max_bytes", "65536"),
+        ("streams: { topics: [plans] }\n", "a mapping is needed", "plans"),
         ("a: [1\n", "not YAML", "expected"), ("cluster: a\ncluster: b\n", "written twice", "cluster"),
     ])
     func errorsNameFileLineKeyAndValidValues(text: String, place: String, valid: String) {
         #expect { try settings(text) } throws: { "\($0)".contains(place) && "\($0)".contains(valid) }
+    }
+
+    @Test func aTopicMayHaveLimitsOfItsOwn() throws {
+        let streams = try settings(
+            "streams: { retention_hours: 10, max_bytes: 100000, topics: { plans: { retention_hours: 20 }, "
+                + "dead-letters: { retention_hours: 30 }, incidents: { max_bytes: 200000 } } }\n"
+        ).streams
+        let hour: UInt64 = 3_600_000
+        #expect(streams.limits[.plans] == .init(milliseconds: 20 * hour, bytes: 100_000))
+        #expect(streams.limits[.deadLetters] == .init(milliseconds: 30 * hour, bytes: nil))
+        #expect(streams.limits[.incidents] == .init(milliseconds: 10 * hour, bytes: 200_000))
+        #expect(streams.limits[.audit] == .init(milliseconds: 400 * 24 * hour, bytes: nil))
+        #expect(streams.retention(partitions: 4).limits == streams.limits && streams.records == 10 * hour)
     }
 
     @Test func timeZoneGivesItsClockChangesAndHolidaysTheirDays() throws {

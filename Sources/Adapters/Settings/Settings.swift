@@ -1,3 +1,4 @@
+import Bus
 import Foundation
 import Logging
 
@@ -25,14 +26,18 @@ package struct Settings: Sendable {
         package var softLimit: Int
         /// Entries that may wait for a reader before nothing more is taken.
         package var hardLimit: Int
-        /// Bytes of one stream of one partition.
-        package var maximumBytes: Int
-        /// Hours that observations are kept after they were read.
-        package var observationHours: Double
-        /// Hours that everything else but the audit is kept.
-        package var retentionHours: Double
-        /// Days that the audit is kept in Redis.
-        package var auditDays: Double
+        /// How long entries of each topic are kept, and how many bytes of them in one partition.
+        package var limits: [Topic: Retention.Limit]
+        /// Milliseconds that finished records are kept.
+        package var records: UInt64
+
+        /// What the retention goes by.
+        package func retention(partitions: Int) -> Retention.Configuration {
+            var retention = Retention.Configuration(
+                observations: 0, records: records, audit: 0, bytes: 0, partitions: partitions)
+            retention.limits = limits
+            return retention
+        }
     }
 
     /// Signed checkpoints of the audit chain.
@@ -143,7 +148,7 @@ package struct Settings: Sendable {
         ],
         "redis": ["url", "allow_volatile", "prefix", "partitions", "lease_seconds", "replicas"],
         "streams": [
-            "soft_limit", "hard_limit", "max_bytes", "observation_hours", "retention_hours", "audit_days",
+            "soft_limit", "hard_limit", "max_bytes", "observation_hours", "retention_hours", "audit_days", "topics",
         ],
         "audit": ["key_file", "checkpoint_file", "checkpoint_seconds"],
         "prometheus": ["url", "bearer_token_file", "timeout_seconds"],
@@ -195,7 +200,7 @@ package struct Settings: Sendable {
         guard redis.partitions.nonzeroBitCount == 1 else {
             throw scalars.error("redis.partitions", "\(redis.partitions) is not valid", valid: "a power of two to 1024")
         }
-        streams = try Self.streams(scalars)
+        streams = try Streams(scalars, topics: document.root["streams"]?["topics"])
         audit = Audit(
             keyFile: path("audit.key_file"), checkpointFile: path("audit.checkpoint_file"),
             checkpointSeconds: try scalars.double("audit.checkpoint_seconds", in: 1...86_400, default: 60))
@@ -241,21 +246,5 @@ package struct Settings: Sendable {
         policyFile = path("policy_file", default: "policy.yaml") ?? ""
         commandsFile = path("commands_file")
         plannerKeyFile = path("planner.key_file")
-    }
-
-    private static func streams(_ scalars: Scalars) throws(SettingsError) -> Streams {
-        let streams = Streams(
-            softLimit: try scalars.int("streams.soft_limit", in: 1...10_000_000, default: 5_000),
-            hardLimit: try scalars.int("streams.hard_limit", in: 1...10_000_000, default: 20_000),
-            maximumBytes: try scalars.int("streams.max_bytes", in: 65_536...(1 << 40), default: 64 << 20),
-            observationHours: try scalars.double("streams.observation_hours", in: 0...8_760, default: 1),
-            retentionHours: try scalars.double("streams.retention_hours", in: 1...87_600, default: 720),
-            auditDays: try scalars.double("streams.audit_days", in: 1...36_500, default: 400))
-        guard streams.softLimit < streams.hardLimit else {
-            throw scalars.error(
-                "streams.soft_limit", "\(streams.softLimit) is not below the hard limit \(streams.hardLimit)",
-                valid: "1 to \(streams.hardLimit - 1)")
-        }
-        return streams
     }
 }

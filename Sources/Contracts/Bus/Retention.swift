@@ -1,40 +1,63 @@
 import Model
 
-/// Removes what is old: entries of streams that all registered readers have done, and finished records.
+/// Removes what is old or too much: entries of streams that all registered readers have done, and finished records.
 ///
 /// Runs under a lease of its own, one replica at a time. Observations that fill their stream beyond its bytes are shed
-/// unread, oldest first, with a note in ``Topic/gaps``; nothing else ever is.
+/// unread, oldest first, with a note in ``Topic/gaps``; nothing else ever is. Other streams that are too large lose what
+/// all their readers have done; the audit and the dead letters lose nothing for their size.
 package struct Retention: Sendable {
-    /// How long things are kept, in milliseconds.
-    package struct Configuration: Sendable {
-        /// Observations, after they were read.
-        package var observations: UInt64
-        /// Entries of every other topic but the audit, and finished anomalies, incidents and plans.
+    /// How long entries of a topic are kept, and how many.
+    package struct Limit: Sendable, Equatable {
+        /// Milliseconds that an entry is kept at least, unless its stream grows beyond its bytes.
+        package var milliseconds: UInt64
+        /// Bytes of the stream of one partition beyond which it is cut to three quarters; `nil`: of any size.
+        package var bytes: Int?
+
+        package init(milliseconds: UInt64, bytes: Int?) {
+            self.milliseconds = milliseconds
+            self.bytes = bytes
+        }
+    }
+
+    /// How long things are kept.
+    package struct Configuration: Sendable, Equatable {
+        /// For each topic.
+        package var limits: [Topic: Limit]
+        /// Milliseconds that finished anomalies, incidents and plans, and the feed, are kept.
         package var records: UInt64
-        /// Audit entries.
-        package var audit: UInt64
-        /// Bytes of an observations stream beyond which it is shed to three quarters.
-        package var bytes: Int
         /// Number of partitions.
         package var partitions: Int
 
+        /// Limits for observations, the audit, and alike for everything else; times in milliseconds.
         package init(observations: UInt64, records: UInt64, audit: UInt64, bytes: Int, partitions: Int) {
-            self.observations = observations
+            limits = Dictionary(
+                uniqueKeysWithValues: Topic.allCases.map { topic in
+                    let time =
+                        switch topic {
+                        case .observations: observations
+                        case .audit: audit
+                        default: records
+                        }
+                    return (topic, Limit(milliseconds: time, bytes: Self.isBounded(topic) ? bytes : nil))
+                })
             self.records = records
-            self.audit = audit
-            self.bytes = bytes
             self.partitions = partitions
         }
+
+        /// Whether a topic may lose entries for its size.
+        package static func isBounded(_ topic: Topic) -> Bool { topic != .audit && topic != .deadLetters }
     }
 
     /// What a run did.
     package struct Report: Sendable, Equatable {
-        /// Entries removed by topic.
+        /// Entries removed by topic, other than those shed.
         package var removed: [Topic: Int] = [:]
         /// Observations removed unread.
         package var shed = 0
         /// Anomalies, incidents and plans removed.
         package var records = 0
+        /// Topics with a stream that stays beyond its bytes, because its readers have not done what is in it.
+        package var overfull: Set<Topic> = []
     }
 
     /// Name of its lease.
@@ -57,15 +80,14 @@ package struct Retention: Sendable {
     package func sweep(now: UInt64) async throws -> Report {
         var report = Report()
         for partition in Partition.all(count: configuration.partitions) {
-            for topic in Topic.allCases {
+            for (topic, limit) in configuration.limits {
                 try Task.checkCancellation()
-                let kept = lifetime(topic)
-                guard now > kept else { continue }
-                let floor = EntryID(milliseconds: now - kept, sequence: 0)
-                let removed = try await trim(topic, partition, floor)
-                if removed > 0 { report.removed[topic, default: 0] += removed }
+                if now > limit.milliseconds {
+                    let floor = EntryID(milliseconds: now - limit.milliseconds, sequence: 0)
+                    report.removed[topic, default: 0] += try await trim(topic, partition, floor)
+                }
+                if let bytes = limit.bytes { try await shrink(topic, partition, to: bytes, &report) }
             }
-            report.shed += try await shed(partition)
             report.records += try await forget(partition, before: now)
         }
         if now > configuration.records {
@@ -73,16 +95,8 @@ package struct Retention: Sendable {
             let feed = TrimRequest(stream: keys.feed, gaps: keys.global("gaps"), readers: [], floor: floor)
             while try await store.trim(feed).removed == feed.limit {}
         }
+        report.removed = report.removed.filter { $0.value > 0 }
         return report
-    }
-
-    private func lifetime(_ topic: Topic) -> UInt64 {
-        switch topic {
-        case .observations: configuration.observations
-        case .audit: configuration.audit
-        case .anomalies, .incidents, .plans, .decisions, .outcomes, .commands, .timers, .gaps, .deadLetters:
-            configuration.records
-        }
     }
 
     private func request(_ topic: Topic, _ partition: Partition, _ floor: EntryID) -> TrimRequest {
@@ -102,26 +116,28 @@ package struct Retention: Sendable {
         }
     }
 
-    private func shed(_ partition: Partition) async throws -> Int {
-        let stream = keys.stream(.observations, partition)
+    private func shrink(
+        _ topic: Topic, _ partition: Partition, to limit: Int, _ report: inout Report
+    ) async throws {
+        let stream = keys.stream(topic, partition)
         let bytes =
             try await store.fields(keys.counters(partition))["bytes:\(stream)"]
             .flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0
-        guard bytes > configuration.bytes else { return 0 }
-        var excess = bytes - configuration.bytes / 4 * 3
-        var unread = 0
+        guard bytes > limit else { return }
+        var excess = bytes - limit / 4 * 3
         while excess > 0 {
-            var request = request(.observations, partition, EntryID(milliseconds: .max, sequence: 0))
-            request.sheds = true
+            var request = request(topic, partition, EntryID(milliseconds: .max, sequence: 0))
+            request.sheds = topic == .observations
             // No more than what is too much, by the average size of an entry.
             let length = max(1, try await store.length(stream))
             request.limit = min(Self.chunk, max(1, excess / max(1, bytes / length)))
             let result = try await store.trim(request)
             guard result.removed > 0 else { break }
             excess -= result.bytes
-            unread += result.unread
+            report.shed += result.unread
+            report.removed[topic, default: 0] += result.removed - result.unread
         }
-        return unread
+        if excess > limit / 4 { report.overfull.insert(topic) }
     }
 
     /// Removes finished records whose newest change is older than their lifetime.

@@ -93,7 +93,8 @@ package final class ProcessContext: Sendable {
     /// How much may wait in a stream.
     package var limits: AppendRequest.Limits {
         let streams = settings.streams
-        return .init(soft: streams.softLimit, hard: streams.hardLimit, bytes: streams.maximumBytes)
+        let bytes = streams.limits[.observations]?.bytes ?? .max
+        return .init(soft: streams.softLimit, hard: streams.hardLimit, bytes: bytes)
     }
 
     /// Wall clock.

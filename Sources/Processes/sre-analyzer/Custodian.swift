@@ -1,5 +1,6 @@
 import Bus
 import Foundation
+import Kubernetes
 import Logging
 import Model
 import Runtime
@@ -16,10 +17,12 @@ struct Custodian: Sendable {
 
     private let context: ProcessContext
     private let auditor: Ed25519Signer?
+    private let cluster: KubernetesCheckpoints?
 
     /// Opens the auditor's key, when there is one.
     init(_ context: ProcessContext) throws {
         self.context = context
+        cluster = try Self.cluster(context)
         auditor = try context.settings.audit.keyFile.map { path in
             try KeyFile.open(at: path) { context.configuration.environment["SRE_AUDITOR_PASSPHRASE"] ?? "" }
         }
@@ -27,6 +30,14 @@ struct Custodian: Sendable {
             context.logger.warning(
                 "audit.key_file is not set: a chain that is rewritten as a whole would go unnoticed")
         }
+    }
+
+    private static func cluster(_ context: ProcessContext) throws -> KubernetesCheckpoints? {
+        let settings = context.settings.kubernetes
+        guard settings.isEnabled else { return nil }
+        let access = try KubernetesAccess.configured(
+            file: settings.kubeconfig, context: settings.context, environment: context.configuration.environment)
+        return KubernetesCheckpoints(client: try KubernetesClient(access), namespace: settings.namespace)
     }
 
     /// Runs until the task is cancelled.
@@ -50,15 +61,10 @@ struct Custodian: Sendable {
     }
 
     private func retain() async throws {
-        let hour = 3_600_000.0
         while true {
-            let streams = context.settings.streams
             let retention = Retention(
-                .init(
-                    observations: UInt64(streams.observationHours * hour),
-                    records: UInt64(streams.retentionHours * hour), audit: UInt64(streams.auditDays * 24 * hour),
-                    bytes: streams.maximumBytes, partitions: context.partitions),
-                store: context.store, keys: context.keys)
+                context.settings.streams.retention(partitions: context.partitions), store: context.store,
+                keys: context.keys)
             report(try await retention.sweep(now: UInt64(max(0, ProcessContext.now().rawValue))))
             try await ContinuousClock().sleep(for: .seconds(30))
         }
@@ -68,7 +74,7 @@ struct Custodian: Sendable {
         for (topic, count) in report.removed {
             context.metrics.count(
                 "sre_entries_trimmed_total", ["topic": topic.rawValue], by: Double(count),
-                help: "Entries removed because they were old.")
+                help: "Entries removed because they were old, or done and too many.")
         }
         context.metrics.count(
             "sre_records_forgotten_total", by: Double(report.records),
@@ -76,6 +82,19 @@ struct Custodian: Sendable {
         context.metrics.count(
             "sre_observations_shed_total", by: Double(report.shed),
             help: "Observations removed before they were analysed, because their stream was too large.")
+        for topic in Topic.allCases {
+            context.metrics.set(
+                "sre_stream_overfull", ["topic": topic.rawValue], to: report.overfull.contains(topic) ? 1 : 0,
+                help: "Whether a stream holds more than its bytes because its readers do not keep up.")
+        }
+        if !report.overfull.isEmpty {
+            context.logger.warning(
+                "streams are larger than their max_bytes, and what their readers have not done is never dropped",
+                metadata: [
+                    "topics": "\(report.overfull.map(\.rawValue).sorted().joined(separator: ", "))",
+                    "see": "sre-agent streams",
+                ])
+        }
         guard report.shed > 0 else { return }
         context.logger.error(
             "observations were shed before they were analysed: the analyzers do not keep up",
@@ -87,13 +106,33 @@ struct Custodian: Sendable {
             cluster: context.settings.cluster, partitions: context.partitions, store: context.store,
             keys: context.keys, signer: auditor)
         var known: [Int: Int64] = [:]
+        var pending: [Int: String] = [:]
         while true {
             for signed in try await checkpointer.next(since: &known, now: ProcessContext.now()) {
                 let line = String(decoding: try signed.canonicalJSON(), as: UTF8.self)
                 print("audit-checkpoint \(line)")
                 if let file = context.settings.audit.checkpointFile { try append(line, to: file) }
+                if cluster != nil {
+                    pending[try AuditCheckpoint(json: Array(signed.statement.utf8)).partition] = line
+                }
             }
+            if let cluster, await keep(pending, in: cluster) { pending = [:] }
             try await ContinuousClock().sleep(for: .seconds(context.settings.audit.checkpointSeconds))
+        }
+    }
+
+    /// - Returns: whether the checkpoints are there now; if not, they are due again the next time.
+    private func keep(_ checkpoints: [Int: String], in cluster: KubernetesCheckpoints) async -> Bool {
+        do {
+            try await cluster.keep(checkpoints)
+            return true
+        } catch {
+            context.metrics.count(
+                "sre_audit_checkpoints_failed_total", help: "Attempts to put checkpoints into the cluster that failed.")
+            context.logger.warning(
+                "audit checkpoints could not be put into the cluster; they are tried again",
+                metadata: ["configmap": "\(KubernetesCheckpoints.name)", "reason": "\(error)"])
+            return false
         }
     }
 
