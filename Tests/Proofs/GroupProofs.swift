@@ -4,34 +4,75 @@ import RedisBus
 import RedisClient
 import TestSupport
 
-/// A master behind Sentinel is killed or paused under load: nothing that a replica had acknowledged is lost.
+/// A master behind Sentinel is killed, paused or cut off under load: nothing that a replica had acknowledged is lost.
+///
+/// Where the machine allows it each server has a host of its own, and a master that is cut off from the others keeps
+/// writers that still reach it.
 package enum SentinelProof: Proof {
     package static let name = "sentinel"
-    package static let fullRuns = 8
+    package static let fullRuns = 10
+
+    private enum Fault: String, CaseIterable {
+        /// No way to the others and none back.
+        case isolated
+        case killed
+        case paused
+        /// What it sends is lost.
+        case mute
+        /// What is sent to it is lost.
+        case deaf
+
+        var needsNetwork: Bool { self != .killed && self != .paused }
+    }
 
     package static func run(
         runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
     ) async throws -> ProofReport {
         var report = ProofReport(name: name, runs: runs, seed: seed)
+        let hasNetwork = VirtualNetwork.isAvailable
+        if !hasNetwork { progress("no network namespaces here: masters are killed and paused, but not cut off") }
+        let faults = Fault.allCases.filter { hasNetwork || !$0.needsNetwork }
         for run in 0..<runs {
-            var generator = SeededGenerator(seed: seed + UInt64(run))
-            let isPause = Bool.random(using: &generator)
-            let group = try SentinelGroup()
+            let fault = faults[run % faults.count]
+            let group = try SentinelGroup(on: hasNetwork ? try VirtualNetwork(hosts: 3) : nil)
             let before = try group.master() ?? 0
-            try await GroupRun.drive(group.url, replicas: 1, lanes: 3, &report, "seed \(seed + UInt64(run))") {
-                workload in
-                await workload.awaitProgress(50)
-                // Paused, the old master is an isolated one: it comes back later, still believing.
-                if isPause { group.servers[before].signal(SIGSTOP) } else { group.servers[before].end() }
-                while try group.master() == before { try await Task.sleep(for: .milliseconds(50)) }
-                await workload.awaitProgress(workload.progress + 50)
-                if isPause { group.servers[before].signal(SIGCONT) } else { try group.servers[before].start() }
-                await workload.awaitProgress(workload.progress + 50)
+            let clients = [group.url, group.url(of: [before])]
+            try await GroupRun.drive(clients, lanes: 3, &report, "seed \(seed), run \(run), \(fault)") { workloads in
+                await workloads.awaitProgress(50)
+                try strike(fault, group, before)
+                while try group.master().map({ $0 == before }) ?? true { try await Task.sleep(for: .milliseconds(50)) }
+                await workloads[0].awaitProgress(workloads[0].progress + 50)
+                try heal(fault, group, before)
+                await workloads.awaitProgress(50)
             }
-            report.count(isPause ? "masters paused" : "masters killed")
-            progress("\(run + 1) of \(runs): the master was \(isPause ? "paused" : "killed")")
+            report.count("masters \(fault)")
+            progress("\(run + 1) of \(runs): the master was \(fault)")
         }
         return report
+    }
+
+    private static func strike(_ fault: Fault, _ group: SentinelGroup, _ master: Int) throws {
+        switch fault {
+        case .killed: group.servers[master].end()
+        // Paused, it comes back later, still believing.
+        case .paused: group.servers[master].signal(SIGSTOP)
+        case .isolated, .mute, .deaf: try setWays(fault, group, master, isOpen: false)
+        }
+    }
+
+    private static func heal(_ fault: Fault, _ group: SentinelGroup, _ master: Int) throws {
+        switch fault {
+        case .killed: try group.servers[master].start()
+        case .paused: group.servers[master].signal(SIGCONT)
+        case .isolated, .mute, .deaf: try setWays(fault, group, master, isOpen: true)
+        }
+    }
+
+    private static func setWays(_ fault: Fault, _ group: SentinelGroup, _ master: Int, isOpen: Bool) throws {
+        for other in group.servers.indices where other != master {
+            if fault != .deaf { try group.network?.setWay(from: master, to: other, isOpen: isOpen) }
+            if fault != .mute { try group.network?.setWay(from: other, to: master, isOpen: isOpen) }
+        }
     }
 }
 
@@ -49,8 +90,8 @@ package enum ClusterProof: Proof {
             let group = try ClusterGroup()
             let lane = Int.random(in: 0..<6, using: &generator)
             let victim = try group.masters().randomElement(using: &generator) ?? 0
-            try await GroupRun.drive(group.url, replicas: 1, lanes: 6, &report, "seed \(seed + UInt64(run))") {
-                workload in
+            try await GroupRun.drive([group.url], lanes: 6, &report, "seed \(seed + UInt64(run))") { workloads in
+                let workload = workloads[0]
                 await workload.awaitProgress(30)
                 _ = try group.migrate(slotOf: "sre:\(Partition(rawValue: lane).tag):document")
                 await workload.awaitProgress(workload.progress + 30)
@@ -72,30 +113,53 @@ package enum ClusterProof: Proof {
     }
 }
 
-/// One run of a workload on a group of servers.
+/// One run of workloads on a group of servers.
 private enum GroupRun {
+    /// - Parameter urls: each gets a client and a workload of its own, with lanes that nobody else uses.
     static func drive(
-        _ url: String, replicas: Int, lanes: Int, _ report: inout ProofReport, _ label: String,
-        _ faults: @Sendable (GroupWorkload) async throws -> Void
+        _ urls: [String], lanes: Int, _ report: inout ProofReport, _ label: String,
+        _ faults: @Sendable ([GroupWorkload]) async throws -> Void
     ) async throws {
-        var configuration = try RedisConfiguration(url: url)
-        configuration.commandTimeout = .seconds(2)
-        let client = RedisClient(configuration: configuration, logger: RedisServer.quiet)
-        let running = Task { await client.run() }
-        defer { running.cancel() }
-        let store = RedisBus(
-            client: client, durability: .init(replicas: replicas, timeout: .milliseconds(200)),
-            logger: RedisServer.quiet)
-        try await store.ensureLibrary()
-        let workload = GroupWorkload(store: store, lanes: lanes)
+        let stores = try urls.map(Writer.init)
+        defer { for store in stores { store.running.cancel() } }
+        guard let observer = stores.first?.store else { return }
+        try await observer.ensureLibrary()
+        let workloads = stores.enumerated().map { number, writer in
+            GroupWorkload(store: writer.store, lanes: lanes, first: number * lanes)
+        }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await workload.run() }
-            try await faults(workload)
-            workload.end()
+            for workload in workloads { group.addTask { await workload.run() } }
+            try await faults(workloads)
+            for workload in workloads { workload.end() }
             try await group.waitForAll()
         }
-        report.violations += try await workload.violations().map { "\(label): \($0)" }
-        workload.count(into: &report)
+        for workload in workloads {
+            report.violations += try await workload.violations(in: observer).map { "\(label): \($0)" }
+            workload.count(into: &report)
+        }
+    }
+
+    private struct Writer {
+        let store: RedisBus
+        let running: Task<Void, Never>
+
+        init(_ url: String) throws {
+            var configuration = try RedisConfiguration(url: url)
+            configuration.commandTimeout = .seconds(2)
+            let client = RedisClient(configuration: configuration, logger: RedisServer.quiet)
+            running = Task { await client.run() }
+            store = RedisBus(
+                client: client, durability: .init(replicas: 1, timeout: .milliseconds(200)),
+                logger: RedisServer.quiet)
+        }
+    }
+}
+
+extension [GroupWorkload] {
+    /// Returns when every lane of each has come so much further.
+    fileprivate func awaitProgress(_ steps: Int64) async {
+        let goals = map { $0.progress + steps }
+        for (workload, goal) in zip(self, goals) { await workload.awaitProgress(goal) }
     }
 }
 

@@ -26,16 +26,19 @@ final class GroupWorkload: Sendable {
     private let store: RedisBus
     private let lanes: Mutex<[Lane]>
     private let count: Int
+    /// Partition of the first lane.
+    private let first: Int
     private let isEnding = Mutex(false)
 
-    init(store: RedisBus, lanes: Int) {
+    init(store: RedisBus, lanes: Int, first: Int = 0) {
         self.store = store
         self.count = lanes
+        self.first = first
         self.lanes = Mutex(Array(repeating: Lane(), count: lanes))
     }
 
     private func keys(_ lane: Int) -> (document: String, stream: String, marks: String) {
-        let tag = Partition(rawValue: lane).tag
+        let tag = Partition(rawValue: first + lane).tag
         return ("sre:\(tag):document", "sre:\(tag):observations", "sre:\(tag):marks")
     }
 
@@ -74,17 +77,17 @@ final class GroupWorkload: Sendable {
                         lanes[lane].longestPause = max(lanes[lane].longestPause, lanes[lane].last.duration(to: now))
                         lanes[lane].last = now
                     }
-                case .conflict: version = try await self.version(lane)
+                case .conflict: version = try await self.version(lane, in: store)
                 case .fenced: return
                 }
             } catch {
                 lanes.withLock { $0[lane].unknown += 1 }
-                if let known = try? await self.version(lane) { version = known }
+                if let known = try? await self.version(lane, in: store) { version = known }
             }
         }
     }
 
-    private func version(_ lane: Int) async throws(BusError) -> Int64 {
+    private func version(_ lane: Int, in store: RedisBus) async throws(BusError) -> Int64 {
         try await store.fields(keys(lane).document)["version"]
             .flatMap { Int64(String(decoding: $0, as: UTF8.self)) } ?? 0
     }
@@ -111,14 +114,16 @@ final class GroupWorkload: Sendable {
     }
 
     /// What does not hold, after the group has healed and the writers have ended.
-    func violations() async throws -> [String] {
+    ///
+    /// - Parameter store: looks at what is left; the writers' own may have lost its way.
+    func violations(in store: RedisBus) async throws -> [String] {
         var violations: [String] = []
         for lane in 0..<count {
             let acknowledged = lanes.withLock { $0[lane].acknowledged }
-            let version = try await version(lane)
+            let version = try await version(lane, in: store)
             if version < acknowledged {
                 violations.append(
-                    "lane \(lane): transition \(acknowledged) was acknowledged, version \(version) is left")
+                    "lane \(first + lane): transition \(acknowledged) was acknowledged, version \(version) is left")
             }
             let (_, stream, marks) = keys(lane)
             var numbers: [Int64] = []
@@ -131,11 +136,12 @@ final class GroupWorkload: Sendable {
             }
             if numbers != Array(0..<Int64(numbers.count)).map({ $0 + 1 }) {
                 let place = zip(numbers, 1...).first { $0 != $1 }?.1 ?? 0
-                violations.append("lane \(lane): the entries are not 1, 2, 3, …; the first wrong one is at \(place)")
+                violations.append(
+                    "lane \(first + lane): the entries are not 1, 2, 3, …; the first wrong one is at \(place)")
             }
             let mark = try await store.fields(marks)["lane"].map { String(decoding: $0, as: UTF8.self) } ?? "1:0"
             if mark != "1:\(numbers.count)" {
-                violations.append("lane \(lane): the mark is \(mark), the stream holds \(numbers.count)")
+                violations.append("lane \(first + lane): the mark is \(mark), the stream holds \(numbers.count)")
             }
         }
         return violations

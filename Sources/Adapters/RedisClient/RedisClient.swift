@@ -31,7 +31,9 @@ package final class RedisClient: Sendable {
         case .sentinel(let master, let sentinels):
             let resolver = SentinelResolver(
                 master: master, sentinels: sentinels, configuration: configuration, group: eventLoopGroup)
-            servers = node(.init(requiresMaster: true)) { () async throws(RedisError) in try await resolver.locate() }
+            servers = node(.init(requiresMaster: true, resolver: resolver)) { () async throws(RedisError) in
+                try await resolver.locate()
+            }
         case .cluster(let seeds):
             servers = .cluster(
                 RedisCluster(configuration: configuration, seeds: seeds, group: eventLoopGroup, logger: logger))

@@ -55,6 +55,8 @@ package struct RedisConfiguration: Sendable {
     package var connectTimeout: Duration = .seconds(5)
     /// Until a command counts as unanswered; default 5 s.
     package var commandTimeout: Duration = .seconds(5)
+    /// How often the sentinels are asked whether the master has moved; default 2 s.
+    package var sentinelInterval: Duration = .seconds(2)
     /// Shown by `CLIENT LIST`.
     package var clientName: String?
     /// Longest first delay between connection attempts; default 50 ms.

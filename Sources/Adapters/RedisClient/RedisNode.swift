@@ -14,6 +14,9 @@ final class RedisNode: Sendable {
     struct Traits: Sendable {
         /// Only a master will do: the role is checked on connecting, and a server that became a replica is left.
         var requiresMaster = false
+        /// Is asked now and then whether the master has moved: one that is cut off from the others does not know that
+        /// it is none any more.
+        var resolver: SentinelResolver?
         /// Idempotent commands are sent again on a new connection; a cluster decides that itself.
         var repeatsIdempotent = true
     }
@@ -63,11 +66,7 @@ final class RedisNode: Sendable {
                 }
                 machine.connected()
                 publish(connection)
-                await withTaskCancellationHandler {
-                    await connection.closed()
-                } onCancel: {
-                    Task { await connection.close() }
-                }
+                await stay(connection)
                 state.withLock { $0.connection = nil }
                 if isEnding { break }
                 logger.warning("lost the connection to Redis", metadata: ["address": "\(connection.endpoint)"])
@@ -78,6 +77,31 @@ final class RedisNode: Sendable {
             try? await ContinuousClock().sleep(for: machine.lost(random: .random(in: 0..<1)))
         }
         await shutDown()
+    }
+
+    /// Returns when the connection is closed: by the other side, by a cancellation, or because the master has moved.
+    private func stay(_ connection: RedisConnection) async {
+        await withTaskCancellationHandler {
+            await withTaskGroup(of: Void.self) { group in
+                if let resolver = traits.resolver {
+                    group.addTask { await self.leave(connection, whenMovedAccordingTo: resolver) }
+                }
+                await connection.closed()
+                group.cancelAll()
+            }
+        } onCancel: {
+            Task { await connection.close() }
+        }
+    }
+
+    private func leave(_ connection: RedisConnection, whenMovedAccordingTo resolver: SentinelResolver) async {
+        while (try? await ContinuousClock().sleep(for: configuration.sentinelInterval)) != nil {
+            guard let master = try? await resolver.locate(), master != connection.endpoint else { continue }
+            logger.warning(
+                "the sentinels name another master",
+                metadata: ["before": "\(connection.endpoint)", "now": "\(master)"])
+            return await connection.close()
+        }
     }
 
     /// Ends ``run()`` of a node that is no longer needed.
@@ -129,6 +153,7 @@ final class RedisNode: Sendable {
         }
         for waiter in waiters { waiter.resume(throwing: RedisError(.shutdown, "the Redis client was shut down")) }
         for connection in connections { await connection.close() }
+        await traits.resolver?.close()
     }
 
     /// Sends commands in one write; see ``RedisConnection/pipeline(_:deadline:)``.
@@ -165,10 +190,14 @@ final class RedisNode: Sendable {
     /// - Parameter timeout: how long the server may take; half of the command timeout is added for the way. A
     ///   cancelled caller closes the connection, because the server goes on waiting.
     func blocking(_ command: RedisCommand, timeout: Duration) async throws(RedisError) -> RESPValue {
-        let idle: RedisConnection? = state.withLock { state in
-            while let connection = state.idleBlocking.popLast() { if connection.isOpen { return connection } }
-            return nil
+        let (idle, left) = state.withLock { state in
+            // One to a server that was left is of no use, even if it is open.
+            let current = state.connection?.endpoint
+            let left = state.idleBlocking.filter { current != nil && $0.endpoint != current }
+            state.idleBlocking.removeAll { connection in !connection.isOpen || left.contains { $0 === connection } }
+            return (state.idleBlocking.popLast(), left)
         }
+        for connection in left { await connection.close() }
         let connection: RedisConnection
         if let idle {
             connection = idle
