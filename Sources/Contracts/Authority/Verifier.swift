@@ -14,16 +14,19 @@ package struct Verifier: Sendable {
     private let policy: Policy
     private let cluster: String
     private let autoRemediationEnabled: Bool
+    private let isShadow: Bool
     private let digest: any Digest
     private let signatures: any SignatureVerifier
 
+    /// - Parameter isShadow: nothing is ever to be carried out; default `false`.
     package init(
-        policy: Policy, cluster: String, autoRemediationEnabled: Bool, digest: any Digest,
+        policy: Policy, cluster: String, autoRemediationEnabled: Bool, isShadow: Bool = false, digest: any Digest,
         signatures: any SignatureVerifier
     ) {
         self.policy = policy
         self.cluster = cluster
         self.autoRemediationEnabled = autoRemediationEnabled
+        self.isShadow = isShadow
         self.digest = digest
         self.signatures = signatures
     }
@@ -206,13 +209,18 @@ package struct Verifier: Sendable {
         }
         if let person = withdrawal(.revoke, of: plan, record, now: now) { throw .revoked(by: person) }
         let steps = plan.steps + plan.rollback
-        if policy.allowsAuto(steps, band: band, autoRemediationEnabled: autoRemediationEnabled) { return }
+        // The number of people is signed by the planner: the store cannot turn a plan that was to be approved, or was
+        // only recorded, into an automatic one.
+        if plan.quorum == 0, policy.allowsAuto(steps, band: band, autoRemediationEnabled: autoRemediationEnabled) {
+            return
+        }
         try approved(plan, record, band, now: now)
     }
 
     private func permitted(
         _ plan: Plan, labels: [String: String]?, now: Timestamp
     ) throws(Refusal) -> RiskBand {
+        guard !isShadow else { throw .forbidden("the agent is in shadow mode: nothing is carried out") }
         guard plan.target.cluster == cluster else { throw .otherSubject("cluster (\(plan.target.cluster))") }
         guard now < plan.expires else { throw .expired }
         let lifetime = plan.expires.milliseconds(since: plan.created)
