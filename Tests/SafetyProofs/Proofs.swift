@@ -14,6 +14,11 @@ package enum CrashPointsProof: Proof {
         report.runs += zombies.runs
         report.violations += zombies.violations
         report.figures["sleepers woken late"] = Double(zombies.runs)
+        let beside = try await CrashProof.sideBySide(runs: max(1, runs / 10), seed: seed)
+        progress("\(beside.runs) times six plans side by side")
+        report.runs += beside.runs
+        report.violations += beside.violations
+        report.figures["times six plans side by side"] = Double(beside.runs)
         return report
     }
 }

@@ -15,7 +15,9 @@ import WireFormat
 /// view of the cluster, and executors that can die anywhere.
 package final class Stage: Sendable {
     /// An executor died where the schedule said.
-    package struct Died: Error {}
+    package struct Died: Error {
+        package init() {}
+    }
 
     /// Namespace of everything.
     package static let namespace = "shop"
@@ -114,7 +116,7 @@ package final class Stage: Sendable {
     /// Files a plan as the planner does.
     package func propose(
         _ actions: [Action] = steps, rollback: [Action] = rollback, title: String = "Scale and restart",
-        change: (inout Plan) -> Void = { _ in }
+        on target: Entity = target, change: (inout Plan) -> Void = { _ in }
     ) async throws -> PlanRecord {
         func steps(_ actions: [Action]) -> [Step] {
             actions.enumerated().map { index, action in
@@ -124,13 +126,13 @@ package final class Stage: Sendable {
         let surveyor = KubernetesSurveyor(
             client: client("planner"), digest: SHA256Digest(), executor: Self.executorUser)
         let survey = await surveyor.survey(
-            PlanDraft(target: Self.target, steps: steps(actions), rollback: steps(rollback)))
+            PlanDraft(target: target, steps: steps(actions), rollback: steps(rollback)))
         guard survey.objections.isEmpty else { throw ProofError("the survey objects: \(survey.objections)") }
         let policy = policy.withLock { $0 }
-        let floor = policy.floor(of: survey.steps + survey.rollback, on: Self.target, labels: survey.labels)
+        let floor = policy.floor(of: survey.steps + survey.rollback, on: target, labels: survey.labels)
         let score = max(0.65, floor)
         var plan = Plan(
-            incidentID: "INC-1", incidentRevision: 1, target: Self.target, runbook: "proof", title: title,
+            incidentID: "INC-1", incidentRevision: 1, target: target, runbook: "proof", title: title,
             why: ["it is slow"], created: now, expires: now.advanced(bySeconds: Double(policy.planLifetimeSeconds)),
             risk: RiskAssessment(score: score, floor: floor, band: RiskBand(score: score), factors: []),
             steps: survey.steps, rollback: survey.rollback,
@@ -161,6 +163,15 @@ package final class Stage: Sendable {
     /// A plan's record as it stands in the store.
     package func record(_ hash: String) async throws -> PlanRecord {
         try PlanRecord(hash: hash, fields: try await store.fields(keys.plan(hash, partition)))
+    }
+
+    /// More Deployments beside ``target``, each with three replicas, in its namespace.
+    package static func neighbours(_ count: Int) -> (targets: [Entity], objects: [JSONValue]) {
+        let names = (0..<count).map { "web-\($0)" }
+        return (
+            names.map { Entity(cluster: "proof", namespace: namespace, kind: "Deployment", name: $0) },
+            names.map { SampleEstate.deployment($0, image: "web:1", replicas: 3) }
+        )
     }
 
     /// Signs and hands in a statement.
@@ -200,10 +211,19 @@ package final class Stage: Sendable {
             targets: [
                 ObjectTarget(client: client, digest: SHA256Digest(), sleep: { _ in await Task.yield() }),
                 PodTarget(client: client, sleep: { _ in await Task.yield() }),
+                NoticeTarget(store: store, keys: keys, partitions: 16, now: now),
             ], metrics: self, claims: KubernetesClaims(client: client, namespace: "sre-agent"),
             holder: "executor-\(term)", term: term, clocks: ClockPanel([.init("proof") { self.now }]),
             brake: FreezeSwitch(store: store, keys: keys).brake, digest: SHA256Digest(), now: now,
-            sleep: { self.pass(seconds: $0 / .seconds(1)) }, probe: probe, logger: logger)
+            sleep: { self.pass(seconds: $0 / .seconds(1)) },
+            // A plan that dies takes the whole incarnation with it.
+            probe: { point in
+                do {
+                    try await probe(point)
+                } catch {
+                    throw CancellationError()
+                }
+            }, logger: logger)
         let key = keys.lease(ExecutorSession.role, partition)
         guard
             case .taken(let lease) = try await store.takeLease(
@@ -212,6 +232,7 @@ package final class Stage: Sendable {
         let proof = LeaseProof(key: key, owner: lease.owner, token: lease.token)
         var session = ExecutorSession(
             partition: partition, lease: proof, context: context, store: store, keys: keys)
+        try await session.restore(nil)
         for entry in try await store.entries(keys.stream(.decisions, partition), after: .zero, limit: 10_000) {
             do {
                 _ = try await session.process(entry, topic: .decisions)
@@ -219,6 +240,9 @@ package final class Stage: Sendable {
                 continue
             }
         }
+        session.close()
+        await session.companion?()
+        _ = try await session.elapse()
     }
 
     /// Effects of the executor on workloads, in order.

@@ -136,7 +136,7 @@ package struct Policy: Sendable, Equatable {
         if !namespaces.contains(target.namespace) {
             return "the namespace \(target.namespace) is not opted in by the policy"
         }
-        for step in steps where !actions.contains(step.action.type) {
+        for step in steps where !actions.contains(step.action.type) && !step.action.type.isNotice {
             return "the action \(step.action.type.rawValue) is not allowed by the policy"
         }
         return steps.lazy.compactMap { objection(toReachOf: $0.action, from: target) }.first
@@ -188,7 +188,8 @@ package struct Policy: Sendable, Equatable {
 
     /// Whether a plan may run without approval.
     package func allowsAuto(_ steps: [Step], band: RiskBand, autoRemediationEnabled: Bool) -> Bool {
-        autoRemediationEnabled && band == .auto && steps.allSatisfy { autoActions.contains($0.action.type) }
+        autoRemediationEnabled && band == .auto
+            && steps.allSatisfy { autoActions.contains($0.action.type) || $0.action.type.isNotice }
     }
 
     /// The window in which nothing is started now; `nil` when there is none.

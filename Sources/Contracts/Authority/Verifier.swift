@@ -171,9 +171,11 @@ package struct Verifier: Sendable {
     ///
     /// `onTarget` and `inNamespace` count executions within the last hour, `active` those within the namespace that are
     /// not over.
+    ///
+    /// - Returns: what the plan has to wait for; `nil` when it may begin.
     package func withinBudgets(
         _ plan: Plan, onTarget: Int, inNamespace: Int, active: Int
-    ) throws(Refusal) {
+    ) throws(Refusal) -> String? {
         let budgets = policy.budgets
         guard onTarget < budgets.perTargetAndHour else {
             throw .overBudget("\(onTarget) executions on this target within the hour")
@@ -181,13 +183,12 @@ package struct Verifier: Sendable {
         guard inNamespace < budgets.perNamespaceAndHour else {
             throw .overBudget("\(inNamespace) executions in \(plan.target.namespace) within the hour")
         }
-        guard active < budgets.concurrent else {
-            throw .overBudget("\(active) executions in \(plan.target.namespace) at this time")
-        }
         let impact = plan.impact
         guard impact.replicas == 0 || impact.replicasTouched <= budgets.replicas(of: impact.replicas) else {
             throw .overBudget("the plan touches \(impact.replicasTouched) of \(impact.replicas) replicas at once")
         }
+        guard active >= budgets.concurrent else { return nil }
+        return "there are \(active) executions in \(plan.target.namespace), as many as the policy allows at a time"
     }
 
     /// The band of a plan: of its own score, or of the policy's floor where that is higher.
@@ -263,7 +264,8 @@ package struct Verifier: Sendable {
         guard people.count >= needed else { throw .quorum(have: people.count, need: needed) }
     }
 
-    private func isBreakGlass(_ plan: Plan, _ record: PlanRecord, now: Timestamp) -> Bool {
+    /// Whether one person let the plan through in an emergency.
+    package func isBreakGlass(_ plan: Plan, _ record: PlanRecord, now: Timestamp) -> Bool {
         record.statements.values.contains { bytes in
             guard let signed = try? SignedStatement(json: bytes),
                 let statement = try? statement(signed, about: plan, hash: record.hash, now: now)

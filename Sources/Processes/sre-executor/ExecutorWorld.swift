@@ -34,7 +34,11 @@ struct ExecutorWorld: Sendable {
         ]
         let freeze = FreezeSwitch(store: store, keys: context.keys).brake
         metrics = MetricCurrent(source: context.prometheus()) { context.configuration }
-        var targets: [any ActionTarget] = [CommandTarget { context.configuration.commands }]
+        var targets: [any ActionTarget] = [
+            CommandTarget { context.configuration.commands },
+            NoticeTarget(
+                store: store, keys: context.keys, partitions: context.partitions, now: ProcessContext.now),
+        ]
         let settings = context.settings.kubernetes
         if settings.isEnabled {
             let access = try KubernetesAccess.configured(
@@ -66,7 +70,8 @@ struct ExecutorWorld: Sendable {
         let context = context
         return ExecutorSession.Context(
             verifier: { context.configuration.verifier }, targets: targets, metrics: metrics, claims: claims,
-            holder: holder, term: term, clocks: clocks, brake: brake, digest: SHA256Digest(),
+            holder: holder, term: term, concurrency: context.settings.executor.concurrency, clocks: clocks,
+            brake: brake, digest: SHA256Digest(),
             now: ProcessContext.now, probe: CrashSwitch.probe, logger: context.logger)
     }
 
