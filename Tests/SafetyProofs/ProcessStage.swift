@@ -57,7 +57,7 @@ package final class ProcessStage: Sendable {
         kube = try ServerProcess(
             programs + "/FakeKube",
             [
-                "--port", "\(port)", "--manifests", ShippedManifests.folder, "--token",
+                "--port", "\(port)", "--anonymous-admin", "--manifests", ShippedManifests.folder, "--token",
                 "executor=\(Stage.executorUser)", "--token", "planner=system:serviceaccount:sre-agent:sre-planner",
             ], readyMark: "\(port)\n")
         let access = KubernetesAccess(server: address)
@@ -136,6 +136,29 @@ package final class ProcessStage: Sendable {
         let data = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    }
+
+    /// Runs kubectl against the simulated API server as its administrator.
+    ///
+    /// - Throws: `ProofError` with what it printed when it fails.
+    package func kubectl(_ arguments: [String], input: String = "") throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments =
+            [
+                "HOME=\(folder)", "kubectl", "--server", address, "--cache-dir", folder + "/kubectl",
+            ] + arguments
+        let (stdin, stdout) = (Pipe(), Pipe())
+        process.standardInput = stdin
+        process.standardOutput = stdout
+        process.standardError = stdout
+        try process.run()
+        stdin.fileHandleForWriting.write(Data(input.utf8))
+        try stdin.fileHandleForWriting.close()
+        let text = String(decoding: stdout.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw ProofError("kubectl \(arguments): \(text)") }
+        return text
     }
 
     // MARK: Gateway
