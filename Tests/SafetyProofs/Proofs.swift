@@ -14,6 +14,11 @@ package enum CrashPointsProof: Proof {
         report.runs += zombies.runs
         report.violations += zombies.violations
         report.figures["sleepers woken late"] = Double(zombies.runs)
+        let decisions = try await DecisionCrashProof.run(seed: seed)
+        progress("\(decisions.runs) times planner, gateway and approver")
+        report.runs += decisions.runs
+        report.violations += decisions.violations
+        report.figures["deaths of planner, gateway and approver"] = Double(decisions.runs)
         let beside = try await CrashProof.sideBySide(runs: max(1, runs / 10), seed: seed)
         progress("\(beside.runs) times six plans side by side")
         report.runs += beside.runs

@@ -31,17 +31,20 @@ package final class Stage: Sendable {
     package static let start = Timestamp(milliseconds: 1_770_388_222_000)
 
     package let server = APIServer()
-    package let store: any BusStore
-    package let keys = Keys()
+    package let keys: Keys
     package let planner = Ed25519Signer()
     package let jane = Ed25519Signer()
     package let john = Ed25519Signer()
+    package let mary = Ed25519Signer()
     package let gateway = Ed25519Signer()
     package let policy: Mutex<Policy>
     /// Value that the metric shows; `nil` for no data.
     package let metric = Mutex<Double?>(100)
     /// Called with each look at a metric.
     package let onVerify = Mutex<(@Sendable (Stage) -> Void)?>(nil)
+    /// The store as the running task sees it, where that is not as it is.
+    @TaskLocal package static var view: (any BusStore)?
+    private let base: any BusStore
     private let transport: any KubernetesTransport
     private let time: Mutex<Timestamp>
     private let isClockReal: Bool
@@ -51,14 +54,17 @@ package final class Stage: Sendable {
     ///
     /// - Parameters:
     ///   - store: default one in memory.
+    ///   - keys: default those of an installation.
     ///   - transport: to a server of its own; default to ``server``.
     ///   - start: time at which the stage begins.
     ///   - isClockReal: time passes by itself.
     package init(
-        store: any BusStore = ModelStore(), transport: (any KubernetesTransport)? = nil, start: Timestamp = start,
+        store: any BusStore = ModelStore(), keys: Keys = Keys(), transport: (any KubernetesTransport)? = nil,
+        start: Timestamp = start,
         isClockReal: Bool = false, change: (inout Policy) -> Void = { _ in }
     ) throws {
-        self.store = store
+        base = store
+        self.keys = keys
         self.transport = transport ?? SimulatedTransport(server)
         self.time = Mutex(start)
         self.isClockReal = isClockReal
@@ -68,6 +74,7 @@ package final class Stage: Sendable {
             approvers: [
                 .init(name: "jane@example.com", roles: ["approver", "break-glass"], keys: [jane.publicKey]),
                 .init(name: "john@example.com", roles: ["approver"], keys: [john.publicKey]),
+                .init(name: "mary@example.com", roles: ["approver"], keys: [mary.publicKey]),
             ], delegates: [gateway.publicKey], planners: [planner.publicKey], floors: [.scale: 0.6])
         policy.budgets = Budgets(perTargetAndHour: 100, perNamespaceAndHour: 100, concurrent: 100, replicaShare: 1)
         change(&policy)
@@ -77,6 +84,9 @@ package final class Stage: Sendable {
         server.add(token: "executor", .init(name: Self.executorUser))
         server.add(token: "planner", .init(name: "system:serviceaccount:sre-agent:sre-planner"))
     }
+
+    /// The store, as the running task sees it.
+    package var store: any BusStore { Self.view ?? base }
 
     /// Time of all clocks.
     package var now: Timestamp {
@@ -188,7 +198,8 @@ package final class Stage: Sendable {
         }
         let (signed, statement) = try maker.make(
             verdict, about: record, plan: try record.plan(), approver: person, role: role, comment: "",
-            nonce: nonce, signer: signer ?? (person.hasPrefix("john") ? john : jane), now: now)
+            nonce: nonce, signer: signer ?? (person.hasPrefix("john") ? john : person.hasPrefix("mary") ? mary : jane),
+            now: now)
         return try await desk.submit(signed, statement, about: FiledPlan(record: record, partition: partition))
     }
 

@@ -137,6 +137,9 @@ struct PlanExecutor: Sendable {
             claim.progress.detail = "\(stopped.by) stopped the plan before it was carried out"
             if try await context.claims.create(claim) != nil {
                 context.logger.info("a plan was stopped for good", metadata: ["plan": "\(record.id)"])
+            } else if try await context.claims.read(record.hash, target: plan.target)?.progress.steps.isEmpty == true {
+                // Claimed, and stopped before the store knew: nothing was done under the claim, and nothing will be.
+                _ = await abandon(record, stopped.state, claim.progress.detail)
             }
         }
         try await filing.dequeue(record.hash)

@@ -72,7 +72,7 @@ struct ExecutorWorld: Sendable {
             verifier: { context.configuration.verifier }, targets: targets, metrics: metrics, claims: claims,
             holder: holder, term: term, concurrency: context.settings.executor.concurrency, clocks: clocks,
             brake: brake, digest: SHA256Digest(),
-            now: ProcessContext.now, probe: CrashSwitch.probe, logger: context.logger)
+            now: ProcessContext.now, probe: CrashSwitch.probe(), logger: context.logger)
     }
 
     private static func sweep(_ claims: KubernetesClaims, _ logger: Logger) async {
@@ -85,19 +85,5 @@ struct ExecutorWorld: Sendable {
             }
             try? await ContinuousClock().sleep(for: .seconds(3_600))
         }
-    }
-}
-
-/// Kills the process at a crash point, for tests of debug builds: `SRE_CRASH_AT=executor.afterIntent:2`.
-enum CrashSwitch {
-    static var probe: @Sendable (CrashPoint) async throws -> Void {
-        #if DEBUG
-            let parts = (ProcessInfo.processInfo.environment["SRE_CRASH_AT"] ?? "").split(separator: ":")
-            guard let name = parts.first, let point = CrashPoint(rawValue: String(name)) else { return { _ in } }
-            let countdown = Countdown(parts.count > 1 ? Int(parts[1]) ?? 1 : 1)
-            return { reached in if reached == point, countdown.isOver() { kill(getpid(), SIGKILL) } }
-        #else
-            return { _ in }
-        #endif
     }
 }
