@@ -51,4 +51,9 @@ private func expectHolds(_ result: ProofReport, atLeast runs: Int) {
         let result = try await ExecutorProcessProof.run(runs: 4, seed: 7) { _ in }
         expectHolds(result, atLeast: 4)
     }
+
+    @Test func realPlannersGatewaysAndApproversThatDieLeaveOneOfEverything() async throws {
+        let result = try await DecisionProcessProof.run(runs: 6, seed: 0) { _ in }
+        expectHolds(result, atLeast: 6)
+    }
 }
