@@ -82,6 +82,7 @@ docs: ## Build the documentation of every library with DocC into .build/docs; a 
 	  --symbol-graph-minimum-access-level package --warnings-as-errors --output-path .build/docs
 
 prove: deps ## Run a proof in its full form (NAME=differential, RUNS=20000, SEED=1); writes .build/prove/NAME.json
+	$(if $(filter crash-points executor-processes,$(NAME)),$(SWIFT_BUILD))
 	$(SWIFT_BUILD) -c release --product sre-prove
 	.build/release/sre-prove $(NAME) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
 

@@ -284,7 +284,12 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Tests/SafetyProofs"),
-        tests("SafetyProofTests", ["Authority", "Bus", "Model", "Proofs", "SafetyProofs"]),
+        tests(
+            "SafetyProofTests",
+            [
+                "Authority", "Bus", "Decision", "KubeSimulator", "Kubernetes", "Model", "Proofs", "Remediation",
+                "SafetyProofs", "WireFormat",
+            ]),
         .executableTarget(
             name: "FakeKube",
             dependencies: [

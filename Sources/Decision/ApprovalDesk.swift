@@ -38,15 +38,19 @@ package struct ApprovalDesk: Sendable {
     private let partitions: Int
     private let digest: any Digest
     private let now: @Sendable () -> Timestamp
+    private let probe: @Sendable (DecisionPoint) async throws -> Void
 
+    /// - Parameter probe: called at each ``DecisionPoint``; throws to let the caller die there.
     package init(
-        store: any BusStore, keys: Keys, partitions: Int, digest: any Digest, now: @escaping @Sendable () -> Timestamp
+        store: any BusStore, keys: Keys, partitions: Int, digest: any Digest, now: @escaping @Sendable () -> Timestamp,
+        probe: @escaping @Sendable (DecisionPoint) async throws -> Void = { _ in }
     ) {
         self.store = store
         self.keys = keys
         self.partitions = partitions
         self.digest = digest
         self.now = now
+        self.probe = probe
     }
 
     /// Undecided plans, soonest expiry first.
@@ -116,11 +120,18 @@ package struct ApprovalDesk: Sendable {
     package func submit(
         _ signed: SignedStatement, _ statement: ApprovalStatement, about filed: FiledPlan
     ) async throws -> ApproveResult {
-        switch statement.verdict {
-        case .approve, .reject: try await decide(signed, statement, about: filed)
-        case .revoke, .abort: try await withdraw(signed, statement, about: filed)
-        }
+        try await probe(.afterVerify)
+        let result =
+            switch statement.verdict {
+            case .approve, .reject: try await decide(signed, statement, about: filed)
+            case .revoke, .abort: try await withdraw(signed, statement, about: filed)
+            }
+        try await probe(.afterApproveBeforeReply)
+        return result
     }
+
+    /// The person has the answer to ``submit(_:_:about:)``.
+    package func answered() async throws { try await probe(.afterReply) }
 
     private func decide(
         _ signed: SignedStatement, _ statement: ApprovalStatement, about filed: FiledPlan
@@ -146,6 +157,7 @@ package struct ApprovalDesk: Sendable {
                     "plan": record.id, "key": statement.keyID, "role": statement.role, "comment": statement.comment,
                     "statement": digest.sha256(Array(signed.statement.utf8)),
                 ], trace: trace)
+            try await probe(.beforeApprove)
             let result = try await store.approve(
                 ApproveRequest(
                     plan: keys.plan(record.hash, filed.partition), queue: keys.approvalQueue(filed.partition),
@@ -221,6 +233,7 @@ package struct ApprovalDesk: Sendable {
             }
             transaction.merge(link.transaction)
             transaction.isReplicated = true
+            try await probe(.beforeApprove)
             if case .committed = try await store.transition(transaction) { return .recorded(state: next.rawValue) }
         }
         return .auditMoved

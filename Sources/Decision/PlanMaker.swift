@@ -83,7 +83,8 @@ package struct PlanMaker: Sendable {
             title: fill(runbook.title, names), why: reasons(incident, suspect, trigger), created: now,
             expires: now.advanced(bySeconds: Double(policy.planLifetimeSeconds)), risk: risk, steps: survey.steps,
             rollback: survey.rollback, verification: verification(trigger, runbook.verification),
-            quorum: state == .autoReady ? 0 : policy.quorum(for: target, steps: steps, band: band).people,
+            quorum: state == .autoReady && mode == .live
+                ? 0 : policy.quorum(for: target, steps: steps, band: band).people,
             policyHash: policy.hash, requester: "sre-planner", impact: impact,
             guards: guards(incident, suspect, trigger, runbook.verification))
         guard mode == .live else {

@@ -24,16 +24,20 @@ package struct PlannerSession: PartitionSession {
         package var digest: any Digest
         /// Wall clock.
         package var now: @Sendable () -> Timestamp
+        /// Called at each ``PlannerPoint``; throws to let the planner die there.
+        package var probe: @Sendable (PlannerPoint) async throws -> Void
 
         package init(
             maker: @escaping @Sendable () -> PlanMaker, surveyor: any TargetSurveyor = AbsentSurveyor(),
-            signer: any Signer, digest: any Digest, now: @escaping @Sendable () -> Timestamp
+            signer: any Signer, digest: any Digest, now: @escaping @Sendable () -> Timestamp,
+            probe: @escaping @Sendable (PlannerPoint) async throws -> Void = { _ in }
         ) {
             self.maker = maker
             self.surveyor = surveyor
             self.signer = signer
             self.digest = digest
             self.now = now
+            self.probe = probe
         }
     }
 
@@ -54,6 +58,8 @@ package struct PlannerSession: PartitionSession {
     private let audit: AuditChain
     private var plans: [String: Known] = [:]
     private var track: [String: TrackRecord] = [:]
+    /// A plan was handed over to be committed.
+    private var hasProposed = false
 
     package init(partition: Partition, context: Context, store: any BusStore, keys: Keys) {
         self.partition = partition
@@ -90,6 +96,7 @@ package struct PlannerSession: PartitionSession {
     package mutating func replay(_ entry: StreamEntry, topic: Topic) async throws {}
 
     package mutating func process(_ entry: StreamEntry, topic: Topic) async throws -> Transaction {
+        try await noteProposal()
         if topic == .timers { return try await expire(entry) }
         do {
             let envelope = try Envelope(entry)
@@ -124,12 +131,16 @@ package struct PlannerSession: PartitionSession {
         let maker = context.maker()
         guard let draft = maker.draft(for: incident, tried: tried) else { return Transaction() }
         let survey = await context.surveyor.survey(draft)
+        try await context.probe(.afterSurvey)
         guard
             let proposal = maker.propose(
                 for: incident, survey: survey, tried: tried, track: { track[$0] ?? TrackRecord() }, recent: recent,
                 now: now)
         else { return Transaction() }
-        return try await transaction(proposing: proposal, trace)
+        let proposing = try await transaction(proposing: proposal, trace)
+        try await context.probe(.beforePropose)
+        hasProposed = true
+        return proposing
     }
 
     private mutating func transaction(
@@ -187,7 +198,8 @@ package struct PlannerSession: PartitionSession {
 
     private mutating func withdraw(_ incident: Incident, _ trace: TraceContext) async throws -> Transaction {
         try await refresh(incident.id)
-        let open: Set<PlanState> = [.awaiting, .manual]
+        // Also one that was approved, as long as nobody has begun it: there is nothing left to repair.
+        let open: Set<PlanState> = [.awaiting, .manual, .approved, .autoReady]
         guard let hash = plans.first(where: { $0.value.incident == incident.id && open.contains($0.value.state) })?.key
         else { return Transaction() }
         return try await end(hash, as: .superseded, reason: "the incident is over", trace)
@@ -195,7 +207,17 @@ package struct PlannerSession: PartitionSession {
 
     // MARK: Time
 
-    package mutating func elapse() async throws -> Transaction { Transaction() }
+    package mutating func elapse() async throws -> Transaction {
+        try await noteProposal()
+        return Transaction()
+    }
+
+    /// What was handed over is committed by the time the session is called again.
+    private mutating func noteProposal() async throws {
+        guard hasProposed else { return }
+        hasProposed = false
+        try await context.probe(.afterPropose)
+    }
 
     /// A plan's time is over; whoever decided it before was earlier.
     private mutating func expire(_ entry: StreamEntry) async throws -> Transaction {

@@ -175,6 +175,79 @@ import WireFormat
         }
     }
 
+    /// The planner signs how many people a plan needs; whoever can write to the store cannot make it none.
+    @Test func aPlanThatWasToBeApprovedDoesNotBecomeAutomatic() throws {
+        var plan = Fixtures.plan()
+        plan.risk = RiskAssessment(score: 0.3, floor: 0, band: .auto, factors: [])
+        plan.quorum = 1
+        var policy = Fixtures.policy()
+        policy.floors = [:]
+        let record = try Fixtures.record(plan, state: .autoReady)
+        #expect(throws: Refusal.quorum(have: 0, need: 1)) {
+            try Fixtures.verifier(policy, auto: true).startable(record, now: Fixtures.now)
+        }
+    }
+
+    @Test func inShadowModeNothingIsStartedOrTakenUp() throws {
+        let record = try approved([try Fixtures.statement(about: try Fixtures.record())])
+        let verifier = Fixtures.verifier(isShadow: true)
+        #expect(throws: Refusal.self) { try verifier.startable(record, now: Fixtures.now) }
+        #expect(throws: Refusal.self) { try verifier.resumable(record, now: Fixtures.now) }
+    }
+
+    /// What a step reaches is judged like the target itself, whatever the target says.
+    @Test(arguments: [
+        (Action(type: .restartPod, parameters: ["pods": "kube-system/dns-1=u"]), "kube-system"),
+        (Action(type: .restartPod, parameters: ["pods": "other/web-1=u"]), "other"),
+        (Action(type: .restartPod, parameters: ["pods": "shop/web-1=u,shop/web-2=u"]), "one pod"),
+        (Action(type: .restartPod, parameters: ["pods": "web-1"]), "namespace/name=uid"),
+        (Action(type: .drain, parameters: ["pods": "shop/web-1=u,kube-system/dns-1=u"]), "kube-system"),
+        (Action(type: .drain, parameters: ["pods": "shop/postgres-0=u"]), "deny list"),
+        (
+            Action(
+                type: .rollbackConfig, parameters: [:],
+                pin: Pin(object: "/api/v1/namespaces/shop/secrets/postgres", uid: "u", generation: 0, digest: "")),
+            "deny list"
+        ),
+        (
+            Action(
+                type: .scale, parameters: [:],
+                pin: Pin(
+                    object: "/apis/apps/v1/namespaces/kube-system/deployments/dns", uid: "u", generation: 1, digest: "")
+            ), "kube-system"
+        ),
+        (
+            Action(
+                type: .scale, parameters: [:], pin: Pin(object: "/api/v1/nodes/a", uid: "u", generation: 0, digest: "")),
+            "cluster"
+        ),
+    ])
+    func whatAStepReachesIsJudgedLikeTheTarget(action: Action, reason: String) throws {
+        var policy = Fixtures.policy()
+        policy.actions = Set(ActionType.allCases)
+        policy.deniedTargets = [TargetPattern(name: "*postgres*")]
+        let step = Step(index: 0, description: "", action: action, timeoutSeconds: 10)
+        let objection = policy.objection(to: [step], on: Fixtures.target)
+        #expect(objection?.contains(reason) == true, "\(objection ?? "no objection")")
+    }
+
+    @Test func whatAStepReachesWithinTheTargetsNamespaceIsAllowed() {
+        var policy = Fixtures.policy()
+        policy.actions = Set(ActionType.allCases)
+        let actions = [
+            Action(type: .restartPod, parameters: ["pods": "shop/web-1=u"]),
+            Action(type: .restartPod, parameters: ["pod": "oldest"]),
+            Action(type: .drain, parameters: ["pods": "shop/web-1=u,shop/web-2=u"]),
+            Action(
+                type: .cordon, pin: Pin(object: "/api/v1/nodes/a", uid: "u", generation: 0, digest: "")),
+            Action(
+                type: .scale,
+                pin: Pin(object: "/apis/apps/v1/namespaces/shop/deployments/web", uid: "u", generation: 1, digest: "")),
+        ]
+        let steps = actions.map { Step(index: 0, description: "", action: $0, timeoutSeconds: 10) }
+        #expect(policy.objection(to: steps, on: Fixtures.target) == nil)
+    }
+
     /// Redis can say that a plan is running; only signatures say that it may.
     @Test(arguments: [PlanState.running, .verifying, .rollingBack])
     func aRunningPlanIsTakenUpOnlyWithItsApprovals(state: PlanState) throws {

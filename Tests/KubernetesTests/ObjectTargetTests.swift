@@ -15,7 +15,13 @@ private let path = "/apis/apps/v1/namespaces/shop/deployments/web"
         #expect(scale.action.parameters["replicas"] == "5")
         #expect(survey.impact.changes.map(\.path) == ["spec.replicas"])
         #expect(survey.impact.changes.first?.before == "3" && survey.impact.changes.first?.after == "5")
-        #expect(await estate.target.prepare(scale) == .ready("spec.replicas 3 → 5"))
+        guard case .ready(let text, let backup) = await estate.target.prepare(scale) else { Issue.record(); return }
+        #expect(text == "spec.replicas 3 → 5")
+        // What a person needs to put the object back: all of it, and nothing that the server counts.
+        let manifest = try JSONValue(json: Data(try #require(backup).manifest))
+        #expect(manifest["spec"] == estate.deployment["spec"])
+        #expect(manifest[path: ["metadata", "uid"]] == estate.deployment[path: ["metadata", "uid"]])
+        #expect(manifest[path: ["metadata", "resourceVersion"]] == nil && manifest["status"] == nil)
         #expect(await estate.target.inspect(scale) == .untouched)
         #expect(estate.server.log.isEmpty)
     }
@@ -169,8 +175,10 @@ private let path = "/apis/apps/v1/namespaces/shop/deployments/web"
             .rollbackConfig, ["kind": "Secret", "name": "key", "source": "key-v1"])
         #expect(planned.objections.isEmpty)
         #expect(!"\(planned)".contains("aHVudGVyMg") && !"\(change)".contains("b2xk"))
-        guard case .ready(let text) = await vault.target.prepare(change) else { Issue.record(); return }
+        guard case .ready(let text, let backup) = await vault.target.prepare(change) else { Issue.record(); return }
         #expect(!text.contains("aHVudGVyMg"))
+        // What a secret holds is not backed up anywhere.
+        #expect(backup == nil)
     }
 
     @Test func trafficIsShiftedByWeightsOrSelector() async throws {

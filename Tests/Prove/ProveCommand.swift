@@ -14,7 +14,7 @@ struct ProveCommand: AsyncParsableCommand {
         DifferentialProof.self, AOFProof.self, ProcessesProof.self, SentinelProof.self, ClusterProof.self,
         SeededBugsProof.self, FuzzProof.self,
         CrashPointsProof.self, ForgeriesProof.self, AuthorityMatrixProof.self, InjectionsProof.self,
-        AdversariesProof.self, ExecutorProcessProof.self, ApprovalBenchmark.self,
+        AdversariesProof.self, RacesProof.self, ExecutorProcessProof.self, ApprovalBenchmark.self,
     ]
 }
 

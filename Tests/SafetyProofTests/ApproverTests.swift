@@ -52,6 +52,22 @@ import Testing
             #expect(try run("unfreeze").contains("allowed again"))
             #expect(try await processes.wait(for: second.hash, while: executor) == .succeeded)
             #expect(try await processes.effects().count == 2)
+            // What was changed is put back by one command, as it was.
+            #expect(try run("show", second.id).contains("carried out"))
+            let backup = try run("backup", second.id)
+            #expect(backup.contains(#""replicas":3"#) && !backup.contains("restartedAt"), "\(backup)")
+            #expect(try processes.kubectl(["replace", "-f", "-"], input: backup).contains("replaced"))
+            let replicas = try processes.kubectl([
+                "get", "-n", "shop", "deployment/web", "-o", "jsonpath={.spec.replicas}",
+            ])
+            #expect(replicas == "3")
+            #expect(try run("backup", second.id, "--step", "step-9", fails: true).contains("step-0, step-1"))
+            #expect(try run("backup", record.id, fails: true).contains("no object of this plan"))
+            let key = stage.keys.planBackup(second.hash, stage.partition)
+            let forged = backup.replacingOccurrences(of: #""image":"web:1""#, with: #""image":"evil:1""#)
+            _ = try await stage.store.transition(
+                Transaction(changes: [.set(key: key, fields: [Field("step-0", forged)])]))
+            #expect(try run("backup", second.id, fails: true).contains("not the one that the audit recorded"))
             #expect(try await stage.record(record.hash).state == .revoked)
         }
     }

@@ -12,6 +12,18 @@ private func expectHolds(_ result: ProofReport, atLeast runs: Int) {
         expectHolds(try await CrashProof.run(runs: 20, seed: 1, isShort: true), atLeast: 80)
     }
 
+    @Test func everyCrashPointOfADecisionLeavesOneOfEverything() async throws {
+        expectHolds(try await DecisionCrashProof.run(seed: 1), atLeast: 200)
+    }
+
+    @Test func racesEndAsTheRulesSay() async throws {
+        let result = try await RacesProof.short(seed: 1)
+        expectHolds(result, atLeast: 300)
+        for state in ["APPROVED", "REJECTED", "REVOKED", "EXPIRED", "SUPERSEDED", "SUCCEEDED"] {
+            #expect(result.figures["ended \(state)"] ?? 0 > 0, "no race ended \(state)")
+        }
+    }
+
     @Test func anExecutorThatWakesUpLateDoesNothing() async throws {
         expectHolds(try await CrashProof.zombies(seed: 1), atLeast: 10)
     }
@@ -38,5 +50,10 @@ private func expectHolds(_ result: ProofReport, atLeast runs: Int) {
     @Test func realExecutorsThatDieLeaveEachStepDoneOnce() async throws {
         let result = try await ExecutorProcessProof.run(runs: 4, seed: 7) { _ in }
         expectHolds(result, atLeast: 4)
+    }
+
+    @Test func realPlannersGatewaysAndApproversThatDieLeaveOneOfEverything() async throws {
+        let result = try await DecisionProcessProof.run(runs: 6, seed: 0) { _ in }
+        expectHolds(result, atLeast: 6)
     }
 }

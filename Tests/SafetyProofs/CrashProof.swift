@@ -1,4 +1,5 @@
 import Authority
+import Bus
 import KubeSimulator
 import Model
 import Proofs
@@ -139,6 +140,52 @@ package enum CrashProof {
         let known = Set((0...1).map { "\(prefix)-step-\($0)" } + ["\(prefix)-rollback-0"])
         result.require(counts.keys.allSatisfy(known.contains), "\(name): unapproved effects \(counts)")
         return first?.hasStruck ?? false
+    }
+
+    /// Many plans side by side on one incarnation that dies somewhere, and others that go on.
+    package static func sideBySide(runs: Int, plans: Int = 6, seed: UInt64) async throws -> ProofReport {
+        var result = ProofReport("side by side", seed: seed)
+        var generator = SeededGenerator(seed: seed)
+        for index in 0..<runs {
+            let most = Int.random(in: 1...plans, using: &generator)
+            let stage = try Stage { $0.budgets.concurrent = most }
+            let (targets, objects) = Stage.neighbours(plans)
+            stage.server.load(objects)
+            var hashes: [String] = []
+            for target in targets {
+                let record = try await stage.propose(on: target)
+                try await stage.say(.approve, about: record)
+                hashes.append(record.hash)
+            }
+            let point = CrashPoint.allCases.randomElement(using: &generator) ?? .afterClaim
+            let schedule = Schedule(point, hit: Int.random(in: 1...(3 * plans), using: &generator))
+            let name = "side by side \(index): \(point.rawValue), \(most) at a time"
+            for term in 1...4 {
+                try? await stage.execute(term: Int64(term)) { if term == 1 { try schedule.probe($0) } }
+            }
+            result.runs += 1
+            result.count(schedule.hasStruck ? "with a crash" : "without a crash")
+            var counts: [String: Int] = [:]
+            for effect in stage.effects { counts[effect.operation, default: 0] += 1 }
+            for hash in hashes {
+                let state = try await stage.record(hash).state
+                result.count("ended \(state.rawValue)")
+                let steps = (0...1).map { counts["\(hash.prefix(16))-step-\($0)"] ?? 0 }
+                let undone = counts["\(hash.prefix(16))-rollback-0"] ?? 0
+                // Time passes for all of them whenever one waits, so that a verification may run out of it.
+                let isRight =
+                    switch state {
+                    case .succeeded: steps == [1, 1] && undone == 0
+                    case .rolledBack: steps[0] == 1 && steps[1] <= 1 && undone == 1
+                    default: state == .needsHuman && (steps + [undone]).allSatisfy { $0 <= 1 }
+                    }
+                result.require(isRight, "\(name): \(state.rawValue) with \(steps), undone \(undone)")
+            }
+            let rest = try await stage.store.lowest(
+                stage.keys.executionQueue(stage.partition), maximum: .max, limit: 100)
+            result.require(rest.isEmpty, "\(name): \(rest.count) plans are still in the queue")
+        }
+        return result
     }
 
     /// An executor that sleeps at a crash point while another takes over, and then wakes.

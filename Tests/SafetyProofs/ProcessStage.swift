@@ -30,7 +30,7 @@ package final class ProcessStage: Sendable {
     package static func use<Result: Sendable>(
         programs: String, _ body: @escaping @Sendable (ProcessStage) async throws -> Result
     ) async throws -> Result {
-        for name in ["FakeKube", "sre-executor"]
+        for name in ["FakeKube", "sre-executor", "sre-planner", "sre-gateway", "sre-approver"]
         where !FileManager.default.isExecutableFile(atPath: "\(programs)/\(name)") {
             throw ProofError("\(programs)/\(name) is not built: 'make build' builds it")
         }
@@ -57,7 +57,7 @@ package final class ProcessStage: Sendable {
         kube = try ServerProcess(
             programs + "/FakeKube",
             [
-                "--port", "\(port)", "--manifests", ShippedManifests.folder, "--token",
+                "--port", "\(port)", "--anonymous-admin", "--manifests", ShippedManifests.folder, "--token",
                 "executor=\(Stage.executorUser)", "--token", "planner=system:serviceaccount:sre-agent:sre-planner",
             ], readyMark: "\(port)\n")
         let access = KubernetesAccess(server: address)
@@ -80,6 +80,8 @@ package final class ProcessStage: Sendable {
             redis: { url: "\(redisURL)", lease_seconds: 0.6 }
             prometheus: { url: "\(metrics)" }
             kubernetes: { enabled: true, kubeconfig: kubeconfig }
+            executor: { concurrency: 20 }
+            planner: { key_file: planner.key }
             """,
             "policy.yaml": """
             namespaces: [shop]
@@ -105,13 +107,15 @@ package final class ProcessStage: Sendable {
             try (text + "\n").write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
         }
         try """
-        name: none
-        title: none
-        steps: [{ description: none, action: manual.step }]
+        name: scale
+        title: "Scale {name}"
+        match: { causes: [latency] }
+        steps: [{ description: "Add one", action: kubernetes.scale, parameters: { replicas: "+1" } }]
         reversibility: 1
         blast_radius: 0
 
-        """.write(toFile: "\(folder)/runbooks/none.yaml", atomically: true, encoding: .utf8)
+        """.write(toFile: "\(folder)/runbooks/scale.yaml", atomically: true, encoding: .utf8)
+        try KeyFile.create(stage.planner, at: folder + "/planner.key", passphrase: "")
     }
 
     private func end() { kube.end() }
@@ -120,14 +124,19 @@ package final class ProcessStage: Sendable {
 
     /// Runs the approver's CLI as jane.
     ///
+    /// - Parameter crash: where it dies, such as `approver.afterVerify`.
     /// - Returns: exit code and everything it printed.
-    package func approver(_ arguments: [String]) throws -> (status: Int32, text: String) {
+    package func approver(
+        _ arguments: [String], crash: String? = nil
+    ) throws -> (status: Int32, text: String) {
         let key = folder + "/jane.key"
         if !FileManager.default.fileExists(atPath: key) { try KeyFile.create(stage.jane, at: key, passphrase: "") }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: programs + "/sre-approver")
         process.arguments = arguments + ["--config", folder + "/config.yaml"]
-        process.environment = ProcessInfo.processInfo.environment.merging(["SRE_APPROVER_KEY": key]) { $1 }
+        var environment = ProcessInfo.processInfo.environment.merging(["SRE_APPROVER_KEY": key]) { $1 }
+        environment["SRE_CRASH_AT"] = crash
+        process.environment = environment
         process.standardInput = FileHandle.nullDevice
         let output = Pipe()
         process.standardOutput = output
@@ -138,12 +147,38 @@ package final class ProcessStage: Sendable {
         return (process.terminationStatus, String(decoding: data, as: UTF8.self))
     }
 
+    /// Runs kubectl against the simulated API server as its administrator.
+    ///
+    /// - Throws: `ProofError` with what it printed when it fails.
+    package func kubectl(_ arguments: [String], input: String = "") throws -> String {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments =
+            [
+                "HOME=\(folder)", "kubectl", "--server", address, "--cache-dir", folder + "/kubectl",
+            ] + arguments
+        let (stdin, stdout) = (Pipe(), Pipe())
+        process.standardInput = stdin
+        process.standardOutput = stdout
+        process.standardError = stdout
+        try process.run()
+        stdin.fileHandleForWriting.write(Data(input.utf8))
+        try stdin.fileHandleForWriting.close()
+        let text = String(decoding: stdout.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw ProofError("kubectl \(arguments): \(text)") }
+        return text
+    }
+
     // MARK: Gateway
 
     /// Starts the gateway with a token for jane, as an approver.
     ///
+    /// - Parameter crash: where it dies, such as `gateway.afterVerify`.
     /// - Returns: its address, the file with the token, and the server.
-    package func startGateway() throws -> (url: String, tokenFile: String, server: ServerProcess) {
+    package func startGateway(
+        crash: String? = nil
+    ) throws -> (url: String, tokenFile: String, server: ServerProcess) {
         let port = TestHost.freePorts(1)[0]
         let token = "token-of-jane"
         let file = folder + "/jane.token"
@@ -155,14 +190,15 @@ package final class ProcessStage: Sendable {
         try (config + "gateway: { port: \(port), tokens_file: tokens.yaml }\n")
             .write(toFile: folder + "/gateway.yaml", atomically: true, encoding: .utf8)
         let server = try ServerProcess(
-            programs + "/sre-gateway", ["--config", folder + "/gateway.yaml"], readyMark: "serving the API")
+            programs + "/sre-gateway", ["--config", folder + "/gateway.yaml"], readyMark: "serving the API",
+            environment: crash.map { ["SRE_CRASH_AT": $0] } ?? [:])
         return ("http://127.0.0.1:\(port)", file, server)
     }
 
-    // MARK: Executors
+    // MARK: Programs that may die
 
-    /// A running executor.
-    package final class Executor: Sendable {
+    /// A running program.
+    package final class Program: Sendable {
         private let process: Mutex<Process>
 
         fileprivate init(_ process: Process) { self.process = Mutex(process) }
@@ -185,30 +221,37 @@ package final class ProcessStage: Sendable {
     /// Starts an executor that dies at a crash point.
     ///
     /// - Parameter crash: such as `executor.afterIntent:2`; `nil`: it lives.
-    package func startExecutor(crash: String? = nil) throws -> Executor {
+    package func startExecutor(crash: String? = nil) throws -> Program { try start("sre-executor", crash: crash) }
+
+    /// Starts a planner that dies at a crash point.
+    ///
+    /// - Parameter crash: such as `planner.beforePropose`; `nil`: it lives.
+    package func startPlanner(crash: String? = nil) throws -> Program { try start("sre-planner", crash: crash) }
+
+    private func start(_ name: String, crash: String?) throws -> Program {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: programs + "/sre-executor")
+        process.executableURL = URL(fileURLWithPath: "\(programs)/\(name)")
         process.arguments = ["--config", folder + "/config.yaml", "--log-level", "error"]
         var environment = ProcessInfo.processInfo.environment
         environment["SRE_CRASH_AT"] = crash
         process.environment = environment
-        let log = folder + "/executor.log"
+        let log = folder + "/programs.log"
         if !FileManager.default.fileExists(atPath: log) { try Data().write(to: URL(fileURLWithPath: log)) }
         let handle = FileHandle(forWritingAtPath: log)
         _ = try handle?.seekToEnd()
         process.standardOutput = handle
         process.standardError = handle
         try process.run()
-        return Executor(process)
+        return Program(process)
     }
 
-    /// What executors have logged.
-    package var log: String { (try? String(contentsOfFile: folder + "/executor.log", encoding: .utf8)) ?? "" }
+    /// What executors and planners have logged.
+    package var log: String { (try? String(contentsOfFile: folder + "/programs.log", encoding: .utf8)) ?? "" }
 
     /// Waits until a plan is over, or the executor is.
     ///
     /// - Returns: the state that the plan is in.
-    package func wait(for hash: String, while executor: Executor, seconds: Double = 60) async throws -> PlanState {
+    package func wait(for hash: String, while executor: Program, seconds: Double = 60) async throws -> PlanState {
         let stream = stage.keys.stream(.outcomes, stage.partition)
         let deadline = ContinuousClock.now + .seconds(seconds)
         var position = EntryID.zero
@@ -218,6 +261,33 @@ package final class ProcessStage: Sendable {
             _ = try await redis.awaitEntries([stream: position], timeout: .milliseconds(200))
             position = try await redis.newestEntries(stream, limit: 1).first?.id ?? .zero
         }
+    }
+
+    /// Waits until there are so many entries of a topic, or the program is gone.
+    ///
+    /// - Returns: how many there are.
+    package func wait(
+        for count: Int, of topic: Topic, while program: Program, seconds: Double = 30
+    ) async throws -> Int {
+        let stream = stage.keys.stream(topic, stage.partition)
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while true {
+            let length = try await redis.length(stream)
+            guard length < count, program.isRunning, ContinuousClock.now < deadline else { return length }
+            let newest = try await redis.newestEntries(stream, limit: 1).first?.id ?? .zero
+            _ = try await redis.awaitEntries([stream: newest], timeout: .milliseconds(200))
+        }
+    }
+
+    /// Waits until a program is gone.
+    ///
+    /// - Returns: whether it is.
+    package func waitForEnd(of program: Program, seconds: Double = 30) async throws -> Bool {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while program.isRunning, ContinuousClock.now < deadline {
+            try await ContinuousClock().sleep(for: .milliseconds(50))
+        }
+        return !program.isRunning
     }
 
     /// Effects of executors on workloads, in order, as the server saw them.

@@ -14,6 +14,31 @@ package enum CrashPointsProof: Proof {
         report.runs += zombies.runs
         report.violations += zombies.violations
         report.figures["sleepers woken late"] = Double(zombies.runs)
+        let decisions = try await DecisionCrashProof.run(seed: seed)
+        progress("\(decisions.runs) times planner, gateway and approver")
+        report.runs += decisions.runs
+        report.violations += decisions.violations
+        report.figures["deaths of planner, gateway and approver"] = Double(decisions.runs)
+        let beside = try await CrashProof.sideBySide(runs: max(1, runs / 10), seed: seed)
+        progress("\(beside.runs) times six plans side by side")
+        report.runs += beside.runs
+        report.violations += beside.violations
+        report.figures["times six plans side by side"] = Double(beside.runs)
+        // Real processes: as many deaths as the full form asks for, or fewer when fewer schedules are asked for.
+        let deaths = max(4, min(60, runs / 30))
+        for processes in [
+            try await ExecutorProcessProof.run(runs: deaths, seed: seed, progress: progress),
+            try await DecisionProcessProof.run(runs: deaths, seed: seed, progress: progress),
+        ] {
+            report.runs += processes.runs
+            report.violations += processes.violations
+            report.count("deaths of real processes", by: Double(processes.runs))
+            report.figures.merge(
+                processes.figures.filter { $0.key.hasPrefix("deaths of") || $0.key.hasPrefix("takeover") }
+            ) {
+                $0 + $1
+            }
+        }
         return report
     }
 }

@@ -15,7 +15,9 @@ import WireFormat
 /// view of the cluster, and executors that can die anywhere.
 package final class Stage: Sendable {
     /// An executor died where the schedule said.
-    package struct Died: Error {}
+    package struct Died: Error {
+        package init() {}
+    }
 
     /// Namespace of everything.
     package static let namespace = "shop"
@@ -29,17 +31,20 @@ package final class Stage: Sendable {
     package static let start = Timestamp(milliseconds: 1_770_388_222_000)
 
     package let server = APIServer()
-    package let store: any BusStore
-    package let keys = Keys()
+    package let keys: Keys
     package let planner = Ed25519Signer()
     package let jane = Ed25519Signer()
     package let john = Ed25519Signer()
+    package let mary = Ed25519Signer()
     package let gateway = Ed25519Signer()
     package let policy: Mutex<Policy>
     /// Value that the metric shows; `nil` for no data.
     package let metric = Mutex<Double?>(100)
     /// Called with each look at a metric.
     package let onVerify = Mutex<(@Sendable (Stage) -> Void)?>(nil)
+    /// The store as the running task sees it, where that is not as it is.
+    @TaskLocal package static var view: (any BusStore)?
+    private let base: any BusStore
     private let transport: any KubernetesTransport
     private let time: Mutex<Timestamp>
     private let isClockReal: Bool
@@ -49,14 +54,17 @@ package final class Stage: Sendable {
     ///
     /// - Parameters:
     ///   - store: default one in memory.
+    ///   - keys: default those of an installation.
     ///   - transport: to a server of its own; default to ``server``.
     ///   - start: time at which the stage begins.
     ///   - isClockReal: time passes by itself.
     package init(
-        store: any BusStore = ModelStore(), transport: (any KubernetesTransport)? = nil, start: Timestamp = start,
+        store: any BusStore = ModelStore(), keys: Keys = Keys(), transport: (any KubernetesTransport)? = nil,
+        start: Timestamp = start,
         isClockReal: Bool = false, change: (inout Policy) -> Void = { _ in }
     ) throws {
-        self.store = store
+        base = store
+        self.keys = keys
         self.transport = transport ?? SimulatedTransport(server)
         self.time = Mutex(start)
         self.isClockReal = isClockReal
@@ -66,6 +74,7 @@ package final class Stage: Sendable {
             approvers: [
                 .init(name: "jane@example.com", roles: ["approver", "break-glass"], keys: [jane.publicKey]),
                 .init(name: "john@example.com", roles: ["approver"], keys: [john.publicKey]),
+                .init(name: "mary@example.com", roles: ["approver"], keys: [mary.publicKey]),
             ], delegates: [gateway.publicKey], planners: [planner.publicKey], floors: [.scale: 0.6])
         policy.budgets = Budgets(perTargetAndHour: 100, perNamespaceAndHour: 100, concurrent: 100, replicaShare: 1)
         change(&policy)
@@ -75,6 +84,9 @@ package final class Stage: Sendable {
         server.add(token: "executor", .init(name: Self.executorUser))
         server.add(token: "planner", .init(name: "system:serviceaccount:sre-agent:sre-planner"))
     }
+
+    /// The store, as the running task sees it.
+    package var store: any BusStore { Self.view ?? base }
 
     /// Time of all clocks.
     package var now: Timestamp {
@@ -114,7 +126,7 @@ package final class Stage: Sendable {
     /// Files a plan as the planner does.
     package func propose(
         _ actions: [Action] = steps, rollback: [Action] = rollback, title: String = "Scale and restart",
-        change: (inout Plan) -> Void = { _ in }
+        on target: Entity = target, change: (inout Plan) -> Void = { _ in }
     ) async throws -> PlanRecord {
         func steps(_ actions: [Action]) -> [Step] {
             actions.enumerated().map { index, action in
@@ -124,13 +136,13 @@ package final class Stage: Sendable {
         let surveyor = KubernetesSurveyor(
             client: client("planner"), digest: SHA256Digest(), executor: Self.executorUser)
         let survey = await surveyor.survey(
-            PlanDraft(target: Self.target, steps: steps(actions), rollback: steps(rollback)))
+            PlanDraft(target: target, steps: steps(actions), rollback: steps(rollback)))
         guard survey.objections.isEmpty else { throw ProofError("the survey objects: \(survey.objections)") }
         let policy = policy.withLock { $0 }
-        let floor = policy.floor(of: survey.steps + survey.rollback, on: Self.target, labels: survey.labels)
+        let floor = policy.floor(of: survey.steps + survey.rollback, on: target, labels: survey.labels)
         let score = max(0.65, floor)
         var plan = Plan(
-            incidentID: "INC-1", incidentRevision: 1, target: Self.target, runbook: "proof", title: title,
+            incidentID: "INC-1", incidentRevision: 1, target: target, runbook: "proof", title: title,
             why: ["it is slow"], created: now, expires: now.advanced(bySeconds: Double(policy.planLifetimeSeconds)),
             risk: RiskAssessment(score: score, floor: floor, band: RiskBand(score: score), factors: []),
             steps: survey.steps, rollback: survey.rollback,
@@ -163,6 +175,15 @@ package final class Stage: Sendable {
         try PlanRecord(hash: hash, fields: try await store.fields(keys.plan(hash, partition)))
     }
 
+    /// More Deployments beside ``target``, each with three replicas, in its namespace.
+    package static func neighbours(_ count: Int) -> (targets: [Entity], objects: [JSONValue]) {
+        let names = (0..<count).map { "web-\($0)" }
+        return (
+            names.map { Entity(cluster: "proof", namespace: namespace, kind: "Deployment", name: $0) },
+            names.map { SampleEstate.deployment($0, image: "web:1", replicas: 3) }
+        )
+    }
+
     /// Signs and hands in a statement.
     @discardableResult
     package func say(
@@ -177,7 +198,8 @@ package final class Stage: Sendable {
         }
         let (signed, statement) = try maker.make(
             verdict, about: record, plan: try record.plan(), approver: person, role: role, comment: "",
-            nonce: nonce, signer: signer ?? (person.hasPrefix("john") ? john : jane), now: now)
+            nonce: nonce, signer: signer ?? (person.hasPrefix("john") ? john : person.hasPrefix("mary") ? mary : jane),
+            now: now)
         return try await desk.submit(signed, statement, about: FiledPlan(record: record, partition: partition))
     }
 
@@ -200,10 +222,19 @@ package final class Stage: Sendable {
             targets: [
                 ObjectTarget(client: client, digest: SHA256Digest(), sleep: { _ in await Task.yield() }),
                 PodTarget(client: client, sleep: { _ in await Task.yield() }),
+                NoticeTarget(store: store, keys: keys, partitions: 16, now: now),
             ], metrics: self, claims: KubernetesClaims(client: client, namespace: "sre-agent"),
             holder: "executor-\(term)", term: term, clocks: ClockPanel([.init("proof") { self.now }]),
             brake: FreezeSwitch(store: store, keys: keys).brake, digest: SHA256Digest(), now: now,
-            sleep: { self.pass(seconds: $0 / .seconds(1)) }, probe: probe, logger: logger)
+            sleep: { self.pass(seconds: $0 / .seconds(1)) },
+            // A plan that dies takes the whole incarnation with it.
+            probe: { point in
+                do {
+                    try await probe(point)
+                } catch {
+                    throw CancellationError()
+                }
+            }, logger: logger)
         let key = keys.lease(ExecutorSession.role, partition)
         guard
             case .taken(let lease) = try await store.takeLease(
@@ -212,6 +243,7 @@ package final class Stage: Sendable {
         let proof = LeaseProof(key: key, owner: lease.owner, token: lease.token)
         var session = ExecutorSession(
             partition: partition, lease: proof, context: context, store: store, keys: keys)
+        try await session.restore(nil)
         for entry in try await store.entries(keys.stream(.decisions, partition), after: .zero, limit: 10_000) {
             do {
                 _ = try await session.process(entry, topic: .decisions)
@@ -219,6 +251,9 @@ package final class Stage: Sendable {
                 continue
             }
         }
+        session.close()
+        await session.companion?()
+        _ = try await session.elapse()
     }
 
     /// Effects of the executor on workloads, in order.

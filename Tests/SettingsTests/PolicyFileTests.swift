@@ -83,6 +83,18 @@ import Testing
         #expect { try read(text) } throws: { "\($0)".contains("share a key") }
     }
 
+    /// Whoever holds a person's key must not be able to speak as a program, nor a program as a person.
+    @Test(arguments: ["delegates", "planners"]) func aKeyHasOneOwner(owner: String) {
+        let key = Data(Fixtures.approver.publicKey).base64EncodedString()
+        let text = """
+            approvers: [{ name: a, roles: [approver], keys: ["\(key)"] }]
+            \(owner): ["\(key)"]
+            """
+        #expect { try read(text) } throws: { "\($0)".contains("belongs to 'a'") }
+        let both = "delegates: [\"\(key)\"]\nplanners: [\"\(key)\"]"
+        #expect { try read(both) } throws: { "\($0)".contains("belongs to a gateway") }
+    }
+
     @Test(arguments: [
         ("action: kubernetes.scale\n    parameters: { replicas: \"1\", image: x }", "no parameter 'image'"),
         ("action: kubernetes.traffic-shift\n    parameters: { route: Service }", "'name'"),

@@ -25,9 +25,11 @@ package enum Fixtures {
             ], delegates: [gateway.publicKey], planners: [planner.publicKey], floors: [.runCommand: 0.6])
     }
 
-    package static func verifier(_ policy: Policy = policy(), auto: Bool = false) -> Verifier {
+    package static func verifier(
+        _ policy: Policy = policy(), auto: Bool = false, isShadow: Bool = false
+    ) -> Verifier {
         Verifier(
-            policy: policy, cluster: "test", autoRemediationEnabled: auto, digest: digest,
+            policy: policy, cluster: "test", autoRemediationEnabled: auto, isShadow: isShadow, digest: digest,
             signatures: Ed25519Verifier())
     }
 

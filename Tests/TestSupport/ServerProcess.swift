@@ -7,13 +7,19 @@ package final class ServerProcess: Sendable {
     private let arguments: [String]
     /// Text in its output that says that it serves.
     private let readyMark: String
+    private let environment: [String: String]
     private let process = Mutex<Process?>(nil)
 
     /// Starts a server and waits until it says that it serves.
-    package init(_ path: String, _ arguments: [String], readyMark: String) throws {
+    ///
+    /// - Parameter environment: added to that of this process.
+    package init(
+        _ path: String, _ arguments: [String], readyMark: String, environment: [String: String] = [:]
+    ) throws {
         self.path = path
         self.arguments = arguments
         self.readyMark = readyMark
+        self.environment = environment
         try start()
     }
 
@@ -22,6 +28,7 @@ package final class ServerProcess: Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let output = Pipe()
         process.standardOutput = output
         process.standardError = output

@@ -18,6 +18,10 @@ package struct ActionRequest: Sendable, Equatable {
     package var target: Entity
     /// Seconds until the action counts as unanswered.
     package var timeoutSeconds: Int
+    /// The step in one line, for a person.
+    package var description: String
+    /// Incident that the plan repairs.
+    package var incidentID: String
     /// Term of the leader that carries it out.
     package var term: Int64
     /// How the last own step on the same object left it; `nil` when the plan's pin holds.
@@ -25,7 +29,8 @@ package struct ActionRequest: Sendable, Equatable {
 
     package init(
         planHash: String, planID: String, phase: StepResult.Phase, index: Int, action: Action, target: Entity,
-        timeoutSeconds: Int, term: Int64 = 0, left: ObjectState? = nil
+        timeoutSeconds: Int, description: String = "", incidentID: String = "", term: Int64 = 0,
+        left: ObjectState? = nil
     ) {
         self.planHash = planHash
         self.planID = planID
@@ -34,6 +39,8 @@ package struct ActionRequest: Sendable, Equatable {
         self.action = action
         self.target = target
         self.timeoutSeconds = timeoutSeconds
+        self.description = description
+        self.incidentID = incidentID
         self.term = term
         self.left = left
     }
@@ -82,8 +89,8 @@ package typealias Brake = @Sendable () async -> String?
 
 /// Whether an action could be carried out now.
 package enum Preparation: Sendable, Equatable {
-    /// It could; the detail says what would change.
-    case ready(String)
+    /// It could; the detail says what would change, the backup how the object is before that.
+    case ready(String, backup: Backup? = nil)
     /// It never will.
     case refused(String)
     /// The target is not what the plan was made for.

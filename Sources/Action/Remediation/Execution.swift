@@ -14,6 +14,8 @@ struct Execution: Sendable {
     private var journal: ExecutionJournal
     private var claim: ClaimKeeper
     private var machine: ExecutionMachine
+    /// The object of the step that was prepared last, as it is before the step.
+    private var backup: Backup?
 
     /// - Parameter isFresh: the claim was made for this execution; else one that was interrupted goes on.
     init(
@@ -42,8 +44,9 @@ struct Execution: Sendable {
         tell(isFresh ? "executing the plan" : "taking up an execution that was interrupted")
         do {
             try await journal.write(progress, action: "plan.started", isStart: true)
-        } catch let conflict as CommitConflict where conflict.key == journal.activeKey {
-            machine.gaveUp("another plan is being executed on this target")
+        } catch let busy as TargetBusy {
+            guard isFresh, context.now() >= plan.expires else { throw busy }
+            machine.gaveUp("\(busy)")
             try await write("plan.stopped")
             return
         }
@@ -79,6 +82,7 @@ struct Execution: Sendable {
             preparation = await target(of: step).prepare(request(step, phase))
         }
         machine.prepared(preparation)
+        if case .ready(_, let object) = preparation { backup = object }
         if case .unavailable(let reason) = preparation {
             try await waitForTarget(reason, &backoff)
         } else {
@@ -89,7 +93,7 @@ struct Execution: Sendable {
 
     private mutating func perform(_ step: Step, _ phase: StepResult.Phase) async throws {
         machine.intends(step, phase, at: context.now())
-        try await write("step.intent")
+        try await write("step.intent", backup.map { ("\(phase.rawValue)-\(step.index)", $0) })
         try await context.probe(.afterIntent)
         try await context.probe(.beforePatch)
         let result = await target(of: step).perform(request(step, phase), brake: context.brake)
@@ -185,12 +189,12 @@ struct Execution: Sendable {
             runbook: plan.runbook)
     }
 
-    private mutating func write(_ action: String) async throws {
+    private mutating func write(_ action: String, _ backup: (step: String, Backup)? = nil) async throws {
         tell(machine.detail)
         let progress = progress
         if progress.state.isTerminal { try await context.probe(.beforeFinish) }
         try await claim.write(progress)
-        try await journal.write(progress, action: action)
+        try await journal.write(progress, action: action, backup: backup)
     }
 
     private func tell(_ message: String) {
@@ -207,7 +211,8 @@ struct Execution: Sendable {
         }
         return ActionRequest(
             planHash: record.hash, planID: record.id, phase: phase, index: step.index, action: step.action,
-            target: plan.target, timeoutSeconds: step.timeoutSeconds, term: context.term,
+            target: plan.target, timeoutSeconds: step.timeoutSeconds, description: step.description,
+            incidentID: plan.incidentID, term: context.term,
             left: left.map { ObjectState(generation: $0.generation, digest: $0.digest) })
     }
 

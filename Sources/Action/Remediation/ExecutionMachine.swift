@@ -59,7 +59,7 @@ package struct ExecutionMachine: Sendable {
     /// The step may be carried out, or not.
     package mutating func prepared(_ preparation: Preparation) {
         switch preparation {
-        case .ready(let detail):
+        case .ready(let detail, _):
             self.detail = detail
             prepared = true
         case .refused(let reason): fail(reason, stale: false)

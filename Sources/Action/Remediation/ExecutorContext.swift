@@ -18,6 +18,8 @@ extension ExecutorSession {
         package var holder: String
         /// Term of leadership.
         package var term: Int64
+        /// Plans of one partition that are carried out side by side, at least 1.
+        package var concurrency: Int
         /// Clocks that must agree when a plan is claimed.
         package var clocks: ClockPanel
         /// Says why nothing may be changed now, such as a freeze.
@@ -35,8 +37,8 @@ extension ExecutorSession {
 
         package init(
             verifier: @escaping @Sendable () -> Verifier, targets: [any ActionTarget], metrics: any MetricReader,
-            claims: any ClaimStore, holder: String, term: Int64, clocks: ClockPanel, brake: @escaping Brake,
-            digest: any Digest, now: @escaping @Sendable () -> Timestamp,
+            claims: any ClaimStore, holder: String, term: Int64, concurrency: Int = 8, clocks: ClockPanel,
+            brake: @escaping Brake, digest: any Digest, now: @escaping @Sendable () -> Timestamp,
             sleep: @escaping @Sendable (Duration) async throws -> Void = { try await ContinuousClock().sleep(for: $0) },
             probe: @escaping @Sendable (CrashPoint) async throws -> Void = { _ in }, logger: Logger
         ) {
@@ -46,6 +48,7 @@ extension ExecutorSession {
             self.claims = claims
             self.holder = holder
             self.term = term
+            self.concurrency = concurrency
             self.clocks = clocks
             self.brake = brake
             self.digest = digest
@@ -56,18 +59,21 @@ extension ExecutorSession {
         }
 
         /// Budgets of the policy over the claims of the last hour.
+        ///
+        /// - Returns: what the plan has to wait for; `nil` when it may begin.
+        /// - Throws: `Refusal` when a budget is used up that waiting does not give back in time.
         func guardrails(
             _ plan: Plan, _ record: PlanRecord, _ verifier: Verifier, _ claims: [Claim]
-        ) async throws(Refusal) {
+        ) throws(Refusal) -> String? {
             // Plans that were stopped before they began are no executions.
             let others = claims.filter {
                 $0.planHash != record.hash && $0.progress.state != .rejected && $0.progress.state != .revoked
             }
             let sameTarget = others.filter { $0.progress.target == plan.target }
             if let active = sameTarget.first(where: { !$0.isFinished }) {
-                throw .forbidden("the plan \(active.progress.planID) is being executed on this target")
+                return "the plan \(active.progress.planID) is being carried out on this target"
             }
-            try verifier.withinBudgets(
+            return try verifier.withinBudgets(
                 plan, onTarget: sameTarget.count, inNamespace: others.count,
                 active: others.count { !$0.isFinished })
         }

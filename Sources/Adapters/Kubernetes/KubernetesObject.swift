@@ -1,4 +1,5 @@
 import Model
+import Remediation
 
 /// An object of the API server, kept whole.
 package struct KubernetesObject: Sendable, Equatable {
@@ -44,5 +45,19 @@ package struct KubernetesObject: Sendable, Equatable {
         func count(_ name: String) -> Int { status[name]?.integer ?? 0 }
         return Int64(count("observedGeneration")) >= generation && count("updatedReplicas") == replicas
             && count("availableReplicas") == replicas && count("replicas") == replicas
+    }
+
+    /// The object as a person can put it back with `kubectl replace`: without status and what the server counts; it keeps
+    /// its uid, so that it cannot land on another object of the same name.
+    ///
+    /// `nil` for a Secret, whose content leaves the cluster nowhere.
+    package var backup: Backup? {
+        guard value["kind"]?.string != "Secret" else { return nil }
+        var manifest = value
+        manifest["status"] = nil
+        for field in ["managedFields", "resourceVersion", "generation", "creationTimestamp", "selfLink"] {
+            manifest[path: ["metadata", field]] = nil
+        }
+        return Backup(manifest: manifest.canonical)
     }
 }

@@ -115,7 +115,7 @@ package struct KubernetesSurveyor: TargetSurveyor {
                 sketch.conflicts.append("the eviction is blocked now: \(error.description)")
             }
         case .drain: step.action.parameters["pods"] = PodTarget.Victim.text(of: try await pods(on: step, target))
-        case .runCommand, .manual: break
+        case .runCommand, .openTicket, .notify, .manual: break
         default: step.action = try await resolve(step.action, target, step.index, isRollback, &sketch)
         }
         return step

@@ -100,7 +100,7 @@ enum ObjectActions {
         case .shiftTraffic: ShiftTraffic()
         case .cordon: Cordon(unschedulable: true)
         case .uncordon: Cordon(unschedulable: false)
-        case .restartPod, .drain, .runCommand, .manual: nil
+        case .restartPod, .drain, .runCommand, .openTicket, .notify, .manual: nil
         }
     }
 }

@@ -56,7 +56,9 @@ package struct ObjectTarget: ActionTarget {
             let patch = try await patch(operation, before)
             let after = try await client.patch(operation.path, patch, dryRun: true)
             let changes = FieldDifference.between(before, after, step: request.index)
-            return .ready(changes.isEmpty ? "nothing changes" : changes.map(\.readable).joined(separator: ", "))
+            return .ready(
+                changes.isEmpty ? "nothing changes" : changes.map(\.readable).joined(separator: ", "),
+                backup: before.backup)
         } catch {
             switch error.kind {
             case .notFound: return .stale(error.description)

@@ -42,7 +42,22 @@ package enum PolicyFile {
         policy.staffedHours = try TimeWindows.read(root["staffed_hours"])
         policy.budgets = try budgets(root["budgets"])
         policy.autonomy = try autonomy(root["autonomy"])
+        try checkOwners(policy, root)
         return policy
+    }
+
+    /// A key that two kinds of owners share would let one speak as the other.
+    private static func checkOwners(_ policy: Policy, _ root: YAMLDocument.Value) throws(SettingsError) {
+        for (name, keys) in [("delegates", policy.delegates), ("planners", policy.planners)] {
+            for approver in policy.approvers where !Set(approver.keys).isDisjoint(with: keys) {
+                throw try root.required(name).error(
+                    "a key belongs to '\(approver.name)' as well", valid: "keys that nobody else has")
+            }
+        }
+        if !Set(policy.delegates).isDisjoint(with: policy.planners) {
+            throw try root.required("planners").error(
+                "a key belongs to a gateway as well", valid: "keys that nobody else has")
+        }
     }
 
     private static func flag(_ value: YAMLDocument.Value?) throws(SettingsError) -> Bool {

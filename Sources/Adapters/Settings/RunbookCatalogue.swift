@@ -114,7 +114,7 @@ extension ActionType {
         case .rollbackConfig: ["name", "source"]
         case .shiftTraffic: ["route", "name"]
         case .runCommand: ["command"]
-        case .restartPod, .rolloutRestart, .cordon, .uncordon, .drain, .manual: []
+        case .restartPod, .rolloutRestart, .cordon, .uncordon, .drain, .openTicket, .notify, .manual: []
         }
     }
 
@@ -129,6 +129,7 @@ extension ActionType {
         case .shiftTraffic: ["route", "name", "weights", "selector"]
         case .cordon, .uncordon, .drain: ["node"]
         case .runCommand: nil
+        case .openTicket, .notify: ["text"]
         case .manual: []
         }
     }

@@ -96,6 +96,12 @@ package struct Settings: Sendable {
         package var namespace: String
     }
 
+    /// Carrying plans out.
+    package struct Executor: Sendable, Equatable {
+        /// Plans of one partition that are carried out side by side; the policy bounds those of a namespace.
+        package var concurrency: Int
+    }
+
     /// Folder of the configuration file; relative paths start here.
     package var folder: String
     /// Name of the cluster in entities and statements.
@@ -114,6 +120,7 @@ package struct Settings: Sendable {
     package var risk: Risk
     package var gateway: Gateway
     package var kubernetes: Kubernetes
+    package var executor: Executor
     package var logLevel: Logger.Level
     package var metricsFile: String
     package var runbooksFolder: String
@@ -131,6 +138,7 @@ package struct Settings: Sendable {
             ("gateway.port", gateway.port == new.gateway.port),
             ("gateway.delegate_key_file", gateway.delegateKeyFile == new.gateway.delegateKeyFile),
             ("kubernetes", kubernetes == new.kubernetes),
+            ("executor", executor == new.executor),
             ("streams", streams == new.streams),
             ("audit", audit == new.audit),
             ("planner.key_file", plannerKeyFile == new.plannerKeyFile),
@@ -144,7 +152,7 @@ package struct Settings: Sendable {
         "": [
             "cluster", "default_namespace", "check_interval_seconds", "settle_seconds", "redis", "prometheus", "loki",
             "baseline", "anomaly_detection", "prediction", "risk", "logging", "gateway", "kubernetes", "metrics_file",
-            "runbooks_folder", "policy_file", "commands_file", "planner", "streams", "audit",
+            "runbooks_folder", "policy_file", "commands_file", "planner", "executor", "streams", "audit",
         ],
         "redis": ["url", "allow_volatile", "prefix", "partitions", "lease_seconds", "replicas"],
         "streams": [
@@ -161,6 +169,7 @@ package struct Settings: Sendable {
         "gateway": ["host", "port", "tokens_file", "delegate_key_file"],
         "kubernetes": ["enabled", "kubeconfig", "context", "namespace"],
         "planner": ["key_file"],
+        "executor": ["concurrency"],
     ]
 
     /// Reads a file; the environment wins over it.
@@ -234,6 +243,7 @@ package struct Settings: Sendable {
             isEnabled: try scalars.bool("kubernetes.enabled", default: false),
             kubeconfig: path("kubernetes.kubeconfig"), context: scalars.string("kubernetes.context"),
             namespace: scalars.string("kubernetes.namespace", default: "sre-agent"))
+        executor = Executor(concurrency: try scalars.int("executor.concurrency", in: 1...100, default: 8))
         let level = scalars.string("logging.level", default: "INFO").lowercased()
         guard let known = Logger.Level(rawValue: level) else {
             throw scalars.error(

@@ -136,8 +136,39 @@ package struct Policy: Sendable, Equatable {
         if !namespaces.contains(target.namespace) {
             return "the namespace \(target.namespace) is not opted in by the policy"
         }
-        for step in steps where !actions.contains(step.action.type) {
+        for step in steps where !actions.contains(step.action.type) && !step.action.type.isNotice {
             return "the action \(step.action.type.rawValue) is not allowed by the policy"
+        }
+        return steps.lazy.compactMap { objection(toReachOf: $0.action, from: target) }.first
+    }
+
+    /// Why the objects that an action changes may not be changed; `nil` when they may.
+    ///
+    /// A plan's target says little when its steps name other objects: each of them is judged like a target.
+    private func objection(toReachOf action: Action, from target: Entity) -> String? {
+        let objects: [Entity]
+        do {
+            objects = try Reach.objects(of: action, target)
+        } catch {
+            return error.reason
+        }
+        if action.type == .restartPod, objects.count > 1 {
+            return "\(action.type.rawValue) is for one pod, not for \(objects.count)"
+        }
+        for object in objects {
+            let name = "\(object.kind) \(object.namespace)/\(object.name)"
+            if deniedNamespaces.contains(object.namespace) {
+                return "\(name) is in a namespace on the deny list of the policy"
+            }
+            if let pattern = deniedTargets.first(where: { $0.matches(object) }) {
+                return "\(name) is on the deny list of the policy (\(pattern))"
+            }
+            guard action.type == .drain || object.namespace == target.namespace else {
+                return "\(name) is not in the namespace \(target.namespace) of the target"
+            }
+            guard namespaces.contains(object.namespace) else {
+                return "\(name) is in a namespace that the policy has not opted in"
+            }
         }
         return nil
     }
@@ -157,7 +188,8 @@ package struct Policy: Sendable, Equatable {
 
     /// Whether a plan may run without approval.
     package func allowsAuto(_ steps: [Step], band: RiskBand, autoRemediationEnabled: Bool) -> Bool {
-        autoRemediationEnabled && band == .auto && steps.allSatisfy { autoActions.contains($0.action.type) }
+        autoRemediationEnabled && band == .auto
+            && steps.allSatisfy { autoActions.contains($0.action.type) || $0.action.type.isNotice }
     }
 
     /// The window in which nothing is started now; `nil` when there is none.

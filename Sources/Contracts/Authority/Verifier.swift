@@ -14,16 +14,19 @@ package struct Verifier: Sendable {
     private let policy: Policy
     private let cluster: String
     private let autoRemediationEnabled: Bool
+    private let isShadow: Bool
     private let digest: any Digest
     private let signatures: any SignatureVerifier
 
+    /// - Parameter isShadow: nothing is ever to be carried out; default `false`.
     package init(
-        policy: Policy, cluster: String, autoRemediationEnabled: Bool, digest: any Digest,
+        policy: Policy, cluster: String, autoRemediationEnabled: Bool, isShadow: Bool = false, digest: any Digest,
         signatures: any SignatureVerifier
     ) {
         self.policy = policy
         self.cluster = cluster
         self.autoRemediationEnabled = autoRemediationEnabled
+        self.isShadow = isShadow
         self.digest = digest
         self.signatures = signatures
     }
@@ -168,9 +171,11 @@ package struct Verifier: Sendable {
     ///
     /// `onTarget` and `inNamespace` count executions within the last hour, `active` those within the namespace that are
     /// not over.
+    ///
+    /// - Returns: what the plan has to wait for; `nil` when it may begin.
     package func withinBudgets(
         _ plan: Plan, onTarget: Int, inNamespace: Int, active: Int
-    ) throws(Refusal) {
+    ) throws(Refusal) -> String? {
         let budgets = policy.budgets
         guard onTarget < budgets.perTargetAndHour else {
             throw .overBudget("\(onTarget) executions on this target within the hour")
@@ -178,13 +183,12 @@ package struct Verifier: Sendable {
         guard inNamespace < budgets.perNamespaceAndHour else {
             throw .overBudget("\(inNamespace) executions in \(plan.target.namespace) within the hour")
         }
-        guard active < budgets.concurrent else {
-            throw .overBudget("\(active) executions in \(plan.target.namespace) at this time")
-        }
         let impact = plan.impact
         guard impact.replicas == 0 || impact.replicasTouched <= budgets.replicas(of: impact.replicas) else {
             throw .overBudget("the plan touches \(impact.replicasTouched) of \(impact.replicas) replicas at once")
         }
+        guard active >= budgets.concurrent else { return nil }
+        return "there are \(active) executions in \(plan.target.namespace), as many as the policy allows at a time"
     }
 
     /// The band of a plan: of its own score, or of the policy's floor where that is higher.
@@ -206,13 +210,18 @@ package struct Verifier: Sendable {
         }
         if let person = withdrawal(.revoke, of: plan, record, now: now) { throw .revoked(by: person) }
         let steps = plan.steps + plan.rollback
-        if policy.allowsAuto(steps, band: band, autoRemediationEnabled: autoRemediationEnabled) { return }
+        // The number of people is signed by the planner: the store cannot turn a plan that was to be approved, or was
+        // only recorded, into an automatic one.
+        if plan.quorum == 0, policy.allowsAuto(steps, band: band, autoRemediationEnabled: autoRemediationEnabled) {
+            return
+        }
         try approved(plan, record, band, now: now)
     }
 
     private func permitted(
         _ plan: Plan, labels: [String: String]?, now: Timestamp
     ) throws(Refusal) -> RiskBand {
+        guard !isShadow else { throw .forbidden("the agent is in shadow mode: nothing is carried out") }
         guard plan.target.cluster == cluster else { throw .otherSubject("cluster (\(plan.target.cluster))") }
         guard now < plan.expires else { throw .expired }
         let lifetime = plan.expires.milliseconds(since: plan.created)
@@ -255,7 +264,8 @@ package struct Verifier: Sendable {
         guard people.count >= needed else { throw .quorum(have: people.count, need: needed) }
     }
 
-    private func isBreakGlass(_ plan: Plan, _ record: PlanRecord, now: Timestamp) -> Bool {
+    /// Whether one person let the plan through in an emergency.
+    package func isBreakGlass(_ plan: Plan, _ record: PlanRecord, now: Timestamp) -> Bool {
         record.statements.values.contains { bytes in
             guard let signed = try? SignedStatement(json: bytes),
                 let statement = try? statement(signed, about: plan, hash: record.hash, now: now)

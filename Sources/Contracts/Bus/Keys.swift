@@ -57,6 +57,12 @@ package struct Keys: Sendable, Equatable {
     /// Plans that were let through in an emergency and are to be reviewed.
     package func reviewQueue(_ partition: Partition) -> String { key(partition, "queue:reviews") }
 
+    /// Plans that the executor has taken up and not ended, by the time at which it did.
+    package func executionQueue(_ partition: Partition) -> String { key(partition, "queue:executions") }
+
+    /// Objects as they were before the steps of a plan changed them, by step.
+    package func planBackup(_ hash: String, _ partition: Partition) -> String { key(partition, "plan:\(hash):backup") }
+
     /// Plan that is being executed on a target.
     package func activePlan(_ target: String, _ partition: Partition) -> String { key(partition, "active:\(target)") }
 

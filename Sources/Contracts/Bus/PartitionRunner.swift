@@ -25,6 +25,15 @@ struct PartitionRunner<Session: PartitionSession> {
     /// Works until the task is cancelled, the lease is lost or the session fails.
     mutating func run(_ session: inout Session, _ signal: EntrySignal) async throws {
         try await recover(&session)
+        guard let companion = session.companion else { return try await readOn(&session, signal) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { await companion() }
+            defer { group.cancelAll() }
+            try await readOn(&session, signal)
+        }
+    }
+
+    private mutating func readOn(_ session: inout Session, _ signal: EntrySignal) async throws {
         var sinceSnapshot = 0
         let streams = configuration.inputs.map { keys.stream($0, partition) }
         while true {

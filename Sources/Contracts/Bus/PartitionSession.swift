@@ -20,6 +20,11 @@ package protocol PartitionSession: SendableMetatype {
     /// State to take up later; `nil` when the session keeps all its state in the store.
     func snapshot() throws -> [UInt8]?
 
+    /// What runs beside the reading, from after ``restore(_:)`` until the session ends, which cancels it and waits for it.
+    ///
+    /// Without effect on the session when it returns; default `nil`.
+    var companion: (@Sendable () async -> Void)? { get }
+
     /// What becomes of an entry that nobody got past in several attempts.
     ///
     /// - Returns: changes that are applied together with the step past the entry, such as handing it to a person; `nil`
@@ -28,6 +33,8 @@ package protocol PartitionSession: SendableMetatype {
 }
 
 extension PartitionSession {
+    package var companion: (@Sendable () async -> Void)? { nil }
+
     package mutating func giveUp(_ entry: StreamEntry, topic: Topic, reason: String) async throws -> Transaction? {
         nil
     }

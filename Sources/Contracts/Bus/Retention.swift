@@ -145,22 +145,23 @@ package struct Retention: Sendable {
         guard now > configuration.records else { return 0 }
         let limit = Int64(now - configuration.records)
         var forgotten = 0
-        let kinds: [(index: String, key: (String) -> String, field: String, isOver: (String) -> Bool)] = [
-            (keys.anomalyIndex(partition), { keys.anomaly($0, partition) }, "status", { _ in true }),
-            (keys.incidentIndex(partition), { keys.incident($0, partition) }, "status", { $0 == Self.resolved }),
+        let kinds: [(index: String, keys: (String) -> [String], field: String, isOver: (String) -> Bool)] = [
+            (keys.anomalyIndex(partition), { [keys.anomaly($0, partition)] }, "status", { _ in true }),
+            (keys.incidentIndex(partition), { [keys.incident($0, partition)] }, "status", { $0 == Self.resolved }),
             (
-                keys.planIndex(partition), { keys.plan($0, partition) }, "state",
+                keys.planIndex(partition), { [keys.plan($0, partition), keys.planBackup($0, partition)] }, "state",
                 { PlanState(rawValue: $0).map { $0.isTerminal && $0 != .needsHuman } ?? false }
             ),
         ]
         for kind in kinds {
             for member in try await store.lowest(kind.index, maximum: limit, limit: 1_000) {
-                let key = kind.key(member.member)
+                let all = kind.keys(member.member)
+                let key = all[0]
                 let state = try await store.fields(key)[kind.field]
                 guard kind.isOver(state.map { String(decoding: $0, as: UTF8.self) } ?? "") else { continue }
                 let removal = Transaction(
                     checks: [.init(key: key, field: kind.field, value: state)],
-                    changes: [.remove(key: key), .unrank(key: kind.index, member: member.member)])
+                    changes: all.map { .remove(key: $0) } + [.unrank(key: kind.index, member: member.member)])
                 if case .committed = try await store.transition(removal) { forgotten += 1 }
             }
         }

@@ -12,6 +12,8 @@ package enum Topic: String, Sendable, CaseIterable {
     case decisions
     /// Progress and ends of executions. Written by the executor, read by the planner and the analyzer.
     case outcomes
+    /// Tickets to open, messages to send and calls for help. Written by the executor, read by the notifier.
+    case notices
     /// Operators' commands. Written by the gateway, read by the analyzer.
     case commands
     /// Hash-chained record of every transition. Written by all, read by auditors.
@@ -32,6 +34,7 @@ package enum Topic: String, Sendable, CaseIterable {
         case .plans: "proposed plans, planner → approvers"
         case .decisions: "plans that left the queue, approvers → executor"
         case .outcomes: "progress of executions, executor → planner, analyzer"
+        case .notices: "tickets, messages and calls for help, executor → people"
         case .commands: "operators' commands, gateway → analyzer"
         case .audit: "hash-chained record of every transition"
         case .timers: "timers that became due, store → planner"
@@ -56,7 +59,7 @@ package enum Topic: String, Sendable, CaseIterable {
         case .outcomes: [Reader(role: "planner", replays: false), Reader(role: "feed", replays: false)]
         case .timers: [Reader(role: "planner", replays: false)]
         case .decisions: [Reader(role: "executor", replays: false), Reader(role: "feed", replays: false)]
-        case .anomalies, .plans: [Reader(role: "feed", replays: false)]
+        case .anomalies, .plans, .notices: [Reader(role: "feed", replays: false)]
         case .audit, .gaps, .deadLetters: []
         }
     }

@@ -127,10 +127,15 @@ package enum ActionType: String, Sendable, CaseIterable {
     case uncordon = "kubernetes.uncordon"
     case drain = "kubernetes.drain"
     case runCommand = "command.run"
+    case openTicket = "ticket.open"
+    case notify = "notify.send"
     case manual = "manual.step"
 
     /// Whether the action is carried out through the Kubernetes API.
     package var isKubernetes: Bool { rawValue.hasPrefix("kubernetes.") }
+
+    /// Whether the action only tells people something: it needs no permission, because it changes nothing.
+    package var isNotice: Bool { self == .openTicket || self == .notify }
 }
 
 /// The condition that makes a repair a success.

@@ -161,9 +161,12 @@ extension GatewayAPI {
             plannerSignature: Data(record.plannerSignature).base64EncodedString())
     }
 
+    private static let probe: @Sendable (DecisionPoint) async throws -> Void = CrashSwitch.probe("gateway.")
+
     var desk: ApprovalDesk {
         ApprovalDesk(
-            store: store, keys: keys, partitions: partitions, digest: SHA256Digest(), now: ProcessContext.now)
+            store: store, keys: keys, partitions: partitions, digest: SHA256Digest(), now: ProcessContext.now,
+            probe: Self.probe)
     }
 
     func pending() async throws -> Response { try json(try await desk.pending().compactMap { row($0) }) }

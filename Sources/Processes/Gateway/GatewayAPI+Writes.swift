@@ -58,10 +58,24 @@ extension GatewayAPI {
             if isRepetition { return try receipt(again: filed, principal, verdict) }
             let (signed, statement) = try statement(verdict, body, reason, filed, plan, principal, now)
             _ = try verifier.statement(signed, about: plan, hash: filed.record.hash, now: now)
-            return try receipt(try await desk.submit(signed, statement, about: filed), filed, principal)
+            let desk = desk
+            return answering(try receipt(try await desk.submit(signed, statement, about: filed), filed, principal)) {
+                try await desk.answered()
+            }
         } catch let refusal as Refusal {
             throw Problem(refusal == .expired ? .conflict : .forbidden, "\(refusal)")
         }
+    }
+
+    /// The response, and what follows when it is written.
+    private func answering(_ response: Response, then follow: @escaping @Sendable () async throws -> Void) -> Response {
+        var response = response
+        let body = response.body
+        response.body = ResponseBody(contentLength: body.contentLength) { writer in
+            try await body.write(writer)
+            try await follow()
+        }
+        return response
     }
 
     private func body(_ request: Request, _ context: GatewayContext) async throws -> DecisionBody {

@@ -51,8 +51,8 @@ package struct LoadedConfiguration: Sendable {
     package var verifier: Verifier {
         Verifier(
             policy: policy, cluster: settings.cluster,
-            autoRemediationEnabled: settings.risk.autoRemediationEnabled, digest: SHA256Digest(),
-            signatures: Ed25519Verifier())
+            autoRemediationEnabled: settings.risk.autoRemediationEnabled, isShadow: settings.risk.isShadow,
+            digest: SHA256Digest(), signatures: Ed25519Verifier())
     }
 
     /// Local time from a year ago to two years ahead, as baselines need it; `nil` for the plain offset.

@@ -13,7 +13,7 @@ struct ApproverCommand: AsyncParsableCommand {
         subcommands: [
             KeygenCommand.self, ListCommand.self, ShowCommand.self, ApproveCommand.self, RejectCommand.self,
             RevokeCommand.self, AbortCommand.self, FreezeCommand.self, UnfreezeCommand.self, ReviewCommand.self,
-            WatchCommand.self, HistoryCommand.self, VerifyCommand.self, StreamsCommand.self,
+            WatchCommand.self, HistoryCommand.self, BackupCommand.self, VerifyCommand.self, StreamsCommand.self,
         ])
 
     /// Runs the command; a failure ends it with its own exit code, so that scripts can tell a decided plan from a fault.

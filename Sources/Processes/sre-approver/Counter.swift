@@ -28,9 +28,14 @@ protocol Counter: Sendable {
     func submit(
         _ signed: SignedStatement, _ statement: ApprovalStatement, about filed: FiledPlan
     ) async throws -> ApproveResult
+
+    /// The person has read the answer.
+    func answered() async throws
 }
 
 extension Counter {
+    func answered() async throws {}
+
     /// A plan that was found and checked here, whoever sent it: bytes, hash, planner's signature.
     func genuine(_ id: String) async throws -> (filed: FiledPlan, plan: Plan) {
         let filed = try await find(id)

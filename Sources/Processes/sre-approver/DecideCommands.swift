@@ -38,6 +38,7 @@ enum DecisionFlow {
             }
             let result = try await desk.submit(signed, statement, about: filed)
             try report(result, filed.record.id, verdict, options.output)
+            try await desk.answered()
         }
     }
 

@@ -61,7 +61,7 @@ struct Desk: Counter {
             configuration: configuration, store: store, keys: keys,
             desk: ApprovalDesk(
                 store: store, keys: keys, partitions: configuration.settings.redis.partitions,
-                digest: SHA256Digest(), now: ProcessContext.now))
+                digest: SHA256Digest(), now: ProcessContext.now, probe: CrashSwitch.probe("approver.")))
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 await client.run()
@@ -95,6 +95,8 @@ struct Desk: Counter {
     func submit(
         _ signed: SignedStatement, _ statement: ApprovalStatement, about filed: FiledPlan
     ) async throws -> ApproveResult { try await desk.submit(signed, statement, about: filed) }
+
+    func answered() async throws { try await desk.answered() }
 }
 
 /// Ends the command with a message on standard error.

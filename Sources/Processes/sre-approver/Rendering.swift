@@ -1,6 +1,7 @@
 import Authority
 import Foundation
 import Model
+import Remediation
 import Runtime
 
 extension Terminal {
@@ -34,6 +35,7 @@ struct PlanRendering {
             "", terminal.bold("why"),
         ]
         lines += plan.why.map { "  - \(safe($0))" }
+        if let progress = record.progress { lines += execution(plan, progress) }
         if let incident { lines += EvidenceRendering(terminal: terminal).lines(incident) }
         lines += [
             "",
@@ -46,11 +48,12 @@ struct PlanRendering {
             lines.append("  \(safe(name)) \(contribution) = \(product)  \(terminal.dim(safe(factor.reason)))")
         }
         lines += impact(plan)
-        lines += ["", terminal.bold("steps"), "  \(terminal.dim("the ticket is \(safe(plan.incidentID))"))"]
-        if plan.steps.contains(where: { $0.action.pin != nil }) {
-            lines.append("  \(terminal.dim("the fields to be changed are backed up in the plan: see 'changes'"))")
-        }
+        lines += ["", terminal.bold("steps")]
         lines += plan.steps.map { Self.step($0) }
+        if plan.steps.contains(where: { $0.action.pin != nil }) {
+            lines.append(
+                "  \(terminal.dim("each object is backed up before it is changed; at the end people are told"))")
+        }
         lines += ["", terminal.bold("rollback, when verification fails")]
         lines += plan.rollback.isEmpty ? ["  none: a person is called"] : plan.rollback.map { Self.step($0) }
         let verification = plan.verification
@@ -67,6 +70,18 @@ struct PlanRendering {
             "", terminal.dim("sha256 \(record.hash)"), terminal.dim("policy \(plan.policyHash)"),
         ]
         return lines.joined(separator: "\n")
+    }
+
+    /// What was done so far; where a person has to go on, everything that is known.
+    private func execution(_ plan: Plan, _ progress: Outcome) -> [String] {
+        if progress.state == .needsHuman {
+            return ["", terminal.bold("hand-over")] + Handover(plan, progress).lines.map { "  \(Terminal.safe($0))" }
+        }
+        guard !progress.steps.isEmpty else { return [] }
+        return ["", terminal.bold("carried out")]
+            + progress.steps.map { result in
+                "  \(result.phase.rawValue) \(result.index + 1)  \(result.state.rawValue)  \(Terminal.safe(result.detail))"
+            }
     }
 
     private func impact(_ plan: Plan) -> [String] {

@@ -34,7 +34,11 @@ struct ExecutorWorld: Sendable {
         ]
         let freeze = FreezeSwitch(store: store, keys: context.keys).brake
         metrics = MetricCurrent(source: context.prometheus()) { context.configuration }
-        var targets: [any ActionTarget] = [CommandTarget { context.configuration.commands }]
+        var targets: [any ActionTarget] = [
+            CommandTarget { context.configuration.commands },
+            NoticeTarget(
+                store: store, keys: context.keys, partitions: context.partitions, now: ProcessContext.now),
+        ]
         let settings = context.settings.kubernetes
         if settings.isEnabled {
             let access = try KubernetesAccess.configured(
@@ -66,8 +70,9 @@ struct ExecutorWorld: Sendable {
         let context = context
         return ExecutorSession.Context(
             verifier: { context.configuration.verifier }, targets: targets, metrics: metrics, claims: claims,
-            holder: holder, term: term, clocks: clocks, brake: brake, digest: SHA256Digest(),
-            now: ProcessContext.now, probe: CrashSwitch.probe, logger: context.logger)
+            holder: holder, term: term, concurrency: context.settings.executor.concurrency, clocks: clocks,
+            brake: brake, digest: SHA256Digest(),
+            now: ProcessContext.now, probe: CrashSwitch.probe(), logger: context.logger)
     }
 
     private static func sweep(_ claims: KubernetesClaims, _ logger: Logger) async {
@@ -80,19 +85,5 @@ struct ExecutorWorld: Sendable {
             }
             try? await ContinuousClock().sleep(for: .seconds(3_600))
         }
-    }
-}
-
-/// Kills the process at a crash point, for tests of debug builds: `SRE_CRASH_AT=executor.afterIntent:2`.
-enum CrashSwitch {
-    static var probe: @Sendable (CrashPoint) async throws -> Void {
-        #if DEBUG
-            let parts = (ProcessInfo.processInfo.environment["SRE_CRASH_AT"] ?? "").split(separator: ":")
-            guard let name = parts.first, let point = CrashPoint(rawValue: String(name)) else { return { _ in } }
-            let countdown = Countdown(parts.count > 1 ? Int(parts[1]) ?? 1 : 1)
-            return { reached in if reached == point, countdown.isOver() { kill(getpid(), SIGKILL) } }
-        #else
-            return { _ in }
-        #endif
     }
 }

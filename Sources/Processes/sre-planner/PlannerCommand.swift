@@ -24,6 +24,7 @@ struct PlannerCommand: AsyncParsableCommand {
         try await ProcessRunner.run("sre-planner", options) { context in
             let signer = try Self.signer(context)
             let surveyor = try Self.surveyor(context)
+            let probe: @Sendable (PlannerPoint) async throws -> Void = CrashSwitch.probe()
             let worker = PartitionWorker(
                 .init(
                     role: PlannerSession.role, inputs: PlannerSession.inputs, partitions: context.partitions,
@@ -34,7 +35,7 @@ struct PlannerCommand: AsyncParsableCommand {
                     partition: partition,
                     context: .init(
                         maker: { context.configuration.planMaker }, surveyor: surveyor, signer: signer,
-                        digest: SHA256Digest(), now: ProcessContext.now),
+                        digest: SHA256Digest(), now: ProcessContext.now, probe: probe),
                     store: context.store, keys: context.keys)
             }
             return [Worker { await worker.run() }]
