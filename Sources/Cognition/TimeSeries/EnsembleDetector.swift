@@ -7,7 +7,7 @@
 package struct EnsembleDetector: Sendable, Equatable, Codable {
     /// What is normal; may be replaced by a newly learned one at any time, an open anomaly stays open.
     package var baseline: Baseline
-    private let configuration: DetectorConfiguration
+    private var configuration: DetectorConfiguration
     private var threeSigma = ThreeSigmaDetector()
     private var mad = MADDetector()
     private var iqr = IQRDetector()
@@ -32,11 +32,28 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
     /// Start of the open anomaly, Unix milliseconds.
     package var openSince: Int64? { hysteresis.openSince }
 
+    /// Score from which samples are unusual.
+    package var threshold: Double { configuration.threshold }
+
+    /// Goes on under another configuration: an open anomaly stays open, algorithms that stay keep what they know, and new
+    /// ones begin with nothing.
+    package mutating func configure(_ new: DetectorConfiguration) {
+        guard new != configuration else { return }
+        if new.algorithms != configuration.algorithms {
+            streaming = new.algorithms.compactMap { algorithm in
+                streaming.first { $0.algorithm == algorithm } ?? StreamingMember(algorithm)
+            }
+        }
+        configuration = new
+    }
+
     /// Takes in the next sample.
     ///
     /// An unusable sample, and one that is not newer than the newest, changes nothing and scores 0. The baseline
     /// follows only samples below the threshold, and none while an anomaly is open.
-    package mutating func update(_ sample: Sample) -> Detection {
+    ///
+    /// - Parameter watch: the watch over the series' limit, where it has one; its score counts as a member's.
+    package mutating func update(_ sample: Sample, watch: BreachWatch? = nil) -> Detection {
         let band = baseline.band(at: sample.timestamp)
         guard sample.isUsable, newest.map({ $0 < sample.timestamp }) ?? true else {
             return Detection(
@@ -56,6 +73,10 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
             members.append(MemberScore(name: algorithm.rawValue, score: judged.score))
             if isRelevant || algorithm.isAboutShape { score = max(score, judged.score) }
             rarityDays = max(rarityDays, judged.rarityDays)
+        }
+        if let watch {
+            members.append(MemberScore(name: BreachWatch.name, score: watch.score))
+            score = max(score, watch.score)
         }
         let transition = hysteresis.update(score: score, at: sample.timestamp, configuration)
         if !hysteresis.isOpen, score < configuration.threshold { baseline.update(sample) }

@@ -29,6 +29,7 @@ struct HistoryOptions: ParsableArguments {
     /// One series with what is known about it.
     struct History {
         var name: String
+        var labels: [String: String] = [:]
         var samples: [Sample]
         /// Known incidents, Unix milliseconds; empty without labels.
         var incidents: [ClosedRange<Int64>] = []
@@ -77,7 +78,7 @@ struct HistoryOptions: ParsableArguments {
         }
         return series.map { series in
             History(
-                name: "\(SeriesID(metric: metric, labels: series.labels))",
+                name: "\(SeriesID(metric: metric, labels: series.labels))", labels: series.labels,
                 samples: series.points.map { Sample(timestamp: $0.time.rawValue, value: $0.value) },
                 definition: definition)
         }

@@ -129,6 +129,9 @@ package struct Backtest: Sendable {
                 Alarm(
                     since: since, confirmed: sample.timestamp, until: nil, score: -1, value: sample.value,
                     expected: detection.band.expected, members: [], rarityDays: 0))
+        case .reopened:
+            isOpen = true
+            if !alarms.isEmpty { alarms[alarms.count - 1].until = nil }
         case .ongoing: isOpen = true
         case .closed(_, let until):
             if !alarms.isEmpty { alarms[alarms.count - 1].until = until }
