@@ -39,11 +39,12 @@ struct SeriesState: Sendable, Equatable, Codable {
         } else {
             watch = nil
         }
-        guard var detector else { return nil }
-        let detection = detector.update(sample, watch: watch)
-        self.detector = detector
+        // In its place: a copy would take the state's arrays along.
+        guard let threshold = detector?.threshold, let detection = detector?.update(sample, watch: watch) else {
+            return nil
+        }
         last = detection
-        remember(detection, threshold: detector.threshold)
+        remember(detection, threshold: threshold)
         return detection
     }
 

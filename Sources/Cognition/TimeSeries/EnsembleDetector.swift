@@ -64,8 +64,10 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
         let departure = sample.value - band.expected
         let relative = departure / max(abs(band.expected), band.scale)
         let isRelevant = isRelevant(departure, relative)
-        var members = bandScores(sample, band)
-        var score = isRelevant ? Statistics.median(members.map(\.score)) : 0
+        var members: [MemberScore] = []
+        members.reserveCapacity(configuration.algorithms.count + 1)
+        let agreed = scoreBand(sample, band, &members)
+        var score = isRelevant ? agreed : 0
         var rarityDays = 0.0
         for index in streaming.indices {
             let algorithm = streaming[index].algorithm
@@ -85,16 +87,27 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
             members: members, transition: transition, rarityDays: rarityDays)
     }
 
-    private mutating func bandScores(_ sample: Sample, _ band: Band) -> [MemberScore] {
+    /// Appends the scores of the detectors that look at the band, and gives their median.
+    private mutating func scoreBand(_ sample: Sample, _ band: Band, _ members: inout [MemberScore]) -> Double {
         let (time, value) = (sample.timestamp, sample.value)
-        return configuration.algorithms.filter(\.isBand).map { algorithm in
+        var scores = SIMD4<Double>(repeating: 0)
+        var count = 0
+        for algorithm in configuration.algorithms where algorithm.isBand {
             let score =
                 switch algorithm {
                 case .threeSigma: threeSigma.update(timestamp: time, value: value, band: band)
                 case .mad: mad.update(timestamp: time, value: value, band: band)
                 default: iqr.update(timestamp: time, value: value, band: band)
                 }
-            return MemberScore(name: algorithm.rawValue, score: score)
+            members.append(MemberScore(name: algorithm.rawValue, score: score))
+            scores[count] = score
+            count += 1
+        }
+        switch count {
+        case 0: return 0
+        case 1: return scores[0]
+        case 2: return (scores[0] + scores[1]) / 2
+        default: return max(min(scores[0], scores[1]), min(max(scores[0], scores[1]), scores[2]))
         }
     }
 

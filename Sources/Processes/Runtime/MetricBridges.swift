@@ -73,11 +73,18 @@ package struct MetricHistory: HistorySource {
         return series.values.sorted { $0.id < $1.id }
     }
 
-    /// From the metric's companion, and from alerting rules.
     package func limits(of metric: String) async throws -> [FoundLimit] {
-        guard let definition = configuration().metrics.first(where: { $0.name == metric }), definition.limit == nil
-        else {
-            return []
+        guard let definition = configuration().metrics.first(where: { $0.name == metric }) else { return [] }
+        return try await knownLimits(of: definition).filter { $0.limit.source != .declared }
+    }
+
+    /// The declared limit, else those of the metric's companion and of alerting rules.
+    package func knownLimits(of definition: MetricDefinition) async throws -> [FoundLimit] {
+        if let limit = definition.limit {
+            let declared = SeriesLimit(
+                value: limit, isUpper: definition.direction != .below, source: .declared,
+                reason: "declared for \(definition.name)")
+            return [FoundLimit(labels: [:], limit: declared)]
         }
         var found: [FoundLimit] = []
         if let query = definition.limitQuery {

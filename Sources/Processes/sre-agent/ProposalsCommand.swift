@@ -113,7 +113,8 @@ struct ProposalsCommand: AsyncParsableCommand {
             let analysis = configuration.analysis
             let tested = ThresholdProposal(
                 series.samples, alarmsPerDay: alarmsPerDay, incidents: series.incidents, detector: detector,
-                baselineConfiguration: analysis.baseline, learningDays: analysis.learningDays)
+                baselineConfiguration: analysis.baseline, learningDays: analysis.learningDays,
+                choosesAlgorithms: configuration.choosesAlgorithms(of: metric))
             guard let threshold = tested.proposed, threshold > detector.threshold else { return nil }
             let entity = definition.entity(
                 labels: series.labels, cluster: configuration.settings.cluster,

@@ -42,17 +42,30 @@ package struct LearnedSeries: Sendable, Equatable, Codable {
         let baseline = try Baseline.learn(from: history, configuration: configuration)
         let samples = BaselineFit.cleaned(recent.isEmpty ? history : recent)
         var ensemble = StreamingEnsemble()
-        let cut = samples.count - DetectorChoice.trialLength(of: samples.count)
-        for sample in samples[..<cut] { _ = ensemble.update(sample) }
-        var choice: DetectorChoice?
-        if choosesAlgorithms {
-            choice = DetectorChoice(
-                trial: Array(samples[cut...]), baseline: baseline, ensemble: ensemble, configuration: detector)
-        }
-        for sample in samples[cut...] { _ = ensemble.update(sample) }
+        let choice = choosesAlgorithms ? Self.choice(samples, baseline, detector, &ensemble) : nil
+        if choice == nil { for sample in samples { _ = ensemble.update(sample) } }
         return LearnedSeries(
             baseline: baseline, ensemble: ensemble, choice: choice,
             limit: detector.direction == .below ? nil : SaturationPoint.learn(from: history, unit: unit),
             outline: SeriesOutline(samples))
+    }
+
+    /// The algorithms that suit a series best.
+    static func choice(_ samples: [Sample], _ baseline: Baseline, _ detector: DetectorConfiguration) -> DetectorChoice {
+        var ensemble = StreamingEnsemble()
+        return choice(samples, baseline, detector, &ensemble)
+    }
+
+    /// The same, with the ensemble as the samples leave it.
+    private static func choice(
+        _ samples: [Sample], _ baseline: Baseline, _ detector: DetectorConfiguration,
+        _ ensemble: inout StreamingEnsemble
+    ) -> DetectorChoice {
+        let cut = samples.count - DetectorChoice.trialLength(of: samples.count)
+        for sample in samples[..<cut] { _ = ensemble.update(sample) }
+        let choice = DetectorChoice(
+            trial: Array(samples[cut...]), baseline: baseline, ensemble: ensemble, configuration: detector)
+        for sample in samples[cut...] { _ = ensemble.update(sample) }
+        return choice
     }
 }
