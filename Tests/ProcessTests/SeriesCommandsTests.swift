@@ -16,8 +16,9 @@ import WireFormat
         var text = "# TYPE depth gauge\n"
         var generator = SeededGenerator(seed: 5)
         for minute in stride(from: -9 * 1_440, through: 0, by: 1) {
-            let time = now / 60 * 60 + Int64(minute) * 60
-            let wave = 100 - 30 * sin(2 * .pi * Double(time % 86_400) / 86_400)
+            let time = now / 300 * 300 + Int64(minute) * 60
+            // By the time before now, so that every run sees the same course.
+            let wave = 100 - 30 * sin(2 * .pi * Double(minute) / 1_440)
             let incident = (-2_160 ..< -2_130).contains(minute) ? 90.0 : 0
             text += "depth{queue=\"a\"} \(wave + incident + Double.random(in: -2...2, using: &generator)) \(time)\n"
         }
@@ -84,7 +85,7 @@ import WireFormat
         let judged = try agent(
             environment, "backtest", "queue_depth", "--from", "-2d", "--config", running, "--running", running)
         #expect(judged.contains("queue_depth{queue=\"a\"}: 1 alarms in"), "\(judged)")
-        let incident = Timestamp(milliseconds: (now / 60 * 60 - 2_160 * 60) * 1_000)
+        let incident = Timestamp(milliseconds: (now / 300 * 300 - 2_160 * 60) * 1_000)
         #expect(judged.contains("\(incident)".prefix(16)), "\(judged)")
 
         let compared = try agent(

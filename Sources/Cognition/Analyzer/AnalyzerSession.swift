@@ -35,11 +35,15 @@ package struct AnalyzerSession: PartitionSession {
             var metric: String
             var labels: [String: String]
             var entity: [String]
-            var state: SeriesState
+            /// Versioned snapshot of the state.
+            var state: Data
         }
 
-        /// Of the series' states; another one is not taken up.
-        static let current = 3
+        /// Of the session's state; another one is not taken up.
+        static let current = 4
+        /// Of the state of each series: those of another version, or that are damaged, begin anew by themselves.
+        static let seriesKind = "series-state"
+        static let seriesVersion = 1
 
         var version = current
         var series: [Entry]
@@ -74,11 +78,14 @@ package struct AnalyzerSession: PartitionSession {
             calibrations = stored.calibrations
             core.restore(
                 series: stored.series.compactMap { entry in
-                    guard entry.entity.count == 4 else { return nil }
+                    guard entry.entity.count == 4,
+                        let state: SeriesState = try? TimeSeries.Snapshot.state(
+                            from: Array(entry.state), kind: Snapshot.seriesKind, version: Snapshot.seriesVersion)
+                    else { return nil }
                     let entity = Entity(
                         cluster: entry.entity[0], namespace: entry.entity[1], kind: entry.entity[2],
                         name: entry.entity[3])
-                    return (SeriesID(metric: entry.metric, labels: entry.labels), entity, entry.state)
+                    return (SeriesID(metric: entry.metric, labels: entry.labels), entity, state)
                 }, incidents: incidents)
         }
         if calibrations == nil { calibrations = try await storedCalibrations() }
@@ -99,10 +106,13 @@ package struct AnalyzerSession: PartitionSession {
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        let series = core.snapshot.map { id, entity, state in
+        let series = try core.snapshot.map { id, entity, state in
             Snapshot.Entry(
                 metric: id.metric, labels: id.labels,
-                entity: [entity.cluster, entity.namespace, entity.kind, entity.name], state: state)
+                entity: [entity.cluster, entity.namespace, entity.kind, entity.name],
+                state: Data(
+                    try TimeSeries.Snapshot.bytes(
+                        of: state, kind: Snapshot.seriesKind, version: Snapshot.seriesVersion)))
         }
         let calibrations = core.calibrations.map { CalibrationRecord($0.key, $0.value) }.sorted { $0.id < $1.id }
         return Array(

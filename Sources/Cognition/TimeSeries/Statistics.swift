@@ -38,6 +38,9 @@ enum Statistics {
         return (kept.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(kept.count - 1)).squareRoot()
     }
 
+    /// Natural logarithm of `1 + value`, exact for small values.
+    static func logarithm(onePlus value: Double) -> Double { log1p(value) }
+
     /// Standard normal distribution function.
     static func normalCDF(_ z: Double) -> Double { 0.5 * erfc(-z / 2.0.squareRoot()) }
 
