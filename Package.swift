@@ -162,8 +162,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Analyzer", "Authority", "Bus", "Decision", "Model", "Runtime", "Settings", "Signatures", "TimeSeries",
-                "WireFormat",
+                "Analyzer", "Authority", "Bus", "Decision", "Model", "Perception", "Runtime", "Settings", "Signatures",
+                "TimeSeries", "WireFormat",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
@@ -320,7 +320,7 @@ let package = Package(
                 "Authority", "Bus", "Decision", "KubeSimulator", "Kubernetes", "Model", "Remediation", "Signatures",
                 "WireFormat",
             ]),
-        tests("ProcessTests", ["Bus", "Model", "RedisBus", "Signatures", "WireFormat"]),
+        tests("ProcessTests", ["Analyzer", "Bus", "Model", "RedisBus", "Signatures", "WireFormat"]),
         tests(
             "GatewayTests",
             [

@@ -86,8 +86,14 @@ package struct ObservationBuilder: Sendable {
     private let partitions: Int
     private let maximumSeries: Int
 
+    /// Series of one metric that are watched at most, unless told otherwise.
+    package static let maximumSeries = 5_000
+
     /// Series of one metric beyond `maximumSeries` are dropped with a warning.
-    package init(cluster: String, defaultNamespace: String, partitions: Int, maximumSeries: Int = 5_000) {
+    package init(
+        cluster: String, defaultNamespace: String, partitions: Int,
+        maximumSeries: Int = ObservationBuilder.maximumSeries
+    ) {
         self.cluster = cluster
         self.defaultNamespace = defaultNamespace
         self.partitions = partitions

@@ -30,6 +30,12 @@ package struct MetricDefinition: Sendable, Equatable {
     package var role: SignalRole
     /// Limit in the unit of the metric, for the time to breach.
     package var limit: Double?
+    /// PromQL that gives the limit of each series, default `nil`.
+    ///
+    /// A series of its answer is about those of ours that carry all of its labels.
+    package var limitQuery: String?
+    /// Whether limits are learned and taken from alerting rules where none is declared; default true.
+    package var findsLimits: Bool
     /// Departures smaller than this (absolute, in the unit) are never anomalies; default 0.
     package var minimumDeviation: Double
     /// Departures smaller than this share of the expected value are never anomalies; default 0.05.
@@ -38,13 +44,16 @@ package struct MetricDefinition: Sendable, Equatable {
     package var algorithms: [String]
     /// Seconds without an unusual sample that it takes to end an anomaly; default 60.
     package var coolDownSeconds: Double
+    /// Seconds after its end in which an anomaly that begins again is the same one; default 1,800.
+    package var flappingSeconds: Double
     /// Which workload a series is about.
     package var entity: EntityRule
 
     package init(
         name: String, query: String, unit: String, direction: Direction, role: SignalRole, limit: Double? = nil,
         minimumDeviation: Double = 0, minimumRelativeDeviation: Double = 0.05, algorithms: [String] = [],
-        coolDownSeconds: Double = 60, entity: EntityRule
+        coolDownSeconds: Double = 60, flappingSeconds: Double = 1_800, limitQuery: String? = nil,
+        findsLimits: Bool = true, entity: EntityRule
     ) {
         self.name = name
         self.query = query
@@ -56,6 +65,9 @@ package struct MetricDefinition: Sendable, Equatable {
         self.minimumRelativeDeviation = minimumRelativeDeviation
         self.algorithms = algorithms
         self.coolDownSeconds = coolDownSeconds
+        self.flappingSeconds = flappingSeconds
+        self.limitQuery = limitQuery
+        self.findsLimits = findsLimits
         self.entity = entity
     }
 

@@ -9,6 +9,13 @@ package protocol MetricsSource: Sendable {
 
     /// Newest values of all series of a query.
     func instant(_ query: String, at time: Timestamp?) async throws(SourceError) -> RangeResult
+
+    /// Alerting rules that the source evaluates; empty for a source without rules.
+    func alertRules() async throws(SourceError) -> [AlertRule]
+}
+
+extension MetricsSource {
+    package func alertRules() async throws(SourceError) -> [AlertRule] { [] }
 }
 
 /// Answer of a source, before cleaning: values may be NaN or infinite.

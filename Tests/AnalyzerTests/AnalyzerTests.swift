@@ -24,14 +24,14 @@ import WireFormat
             ? 300 + 30 * sin(2 * .pi * day) + ripple + leak : 50 + 10 * sin(2 * .pi * day) + ripple / 4
     }
 
-    private func baselines() throws -> [SeriesID: Baseline] {
-        var learned: [SeriesID: Baseline] = [:]
+    private func baselines() throws -> [SeriesID: LearnedSeries] {
+        var learned: [SeriesID: LearnedSeries] = [:]
         for metric in ["memory", "traffic"] {
             let samples = stride(from: start - 7 * 86_400_000, to: start, by: 60_000).map {
                 Sample(timestamp: $0, value: value(metric, $0, leak: 0))
             }
-            learned[SeriesID(metric: metric, labels: ["service": "shop"])] = try Baseline.learn(
-                from: samples, configuration: BaselineConfiguration())
+            learned[SeriesID(metric: metric, labels: ["service": "shop"])] = LearnedSeries(
+                baseline: try Baseline.learn(from: samples))
         }
         return learned
     }
@@ -68,6 +68,7 @@ import WireFormat
                 switch output {
                 case .anomaly(let anomaly, _): anomalies.append(anomaly)
                 case .incident(let incident, _): incidents.append(incident)
+                case .calibration: Issue.record("nobody said anything")
                 }
             }
         }
@@ -75,6 +76,11 @@ import WireFormat
         #expect(Set(incidents.map(\.id)).count == 1)
         let open = try #require(anomalies.first)
         #expect(open.value > open.upper && open.score >= 0.7)
+        #expect(open.seenBy.contains("mad") && !open.seenBy.contains("ensemble") && open.threshold == 0.7)
+        #expect(open.explanation.contains("seen by") && open.explanation.contains("since \(open.started)"))
+        #expect(open.explanation.contains("declared for memory"))
+        let worst = try #require(anomalies.map(\.score).max())
+        #expect(anomalies.last?.peakScore ?? 0 >= worst)
         let forecast = try #require(anomalies.last { $0.status == .open && $0.forecast?.p50 != nil }?.forecast)
         let p50 = try #require(forecast.p50)
         // 120 MiB a minute toward 4,000 MiB from about 350.
@@ -96,8 +102,9 @@ import WireFormat
             var before = AnalysisCore(configuration: configuration)
             before.adopt(learned, replacing: true)
             var outputs = run()[..<cut].flatMap { before.fold($0) }
-            let stored = try JSONEncoder().encode(before.snapshot.map(\.2))
-            let states = try JSONDecoder().decode([SeriesState].self, from: stored)
+            let states: [SeriesState] = try before.snapshot.map {
+                try Snapshot.state(from: Snapshot.bytes(of: $0.2, kind: "state", version: 1), kind: "state", version: 1)
+            }
             var after = AnalysisCore(configuration: configuration)
             after.restore(
                 series: zip(before.snapshot, states).map { ($0.0, $0.1, $1) }, incidents: before.incidents)
@@ -132,19 +139,19 @@ import WireFormat
             correlator.take(Fixtures.anomaly()) { ranker.rank(anomalies: $0, context: []) })
         let incident = String(decoding: try change.incident.canonicalJSON(), as: UTF8.self)
         let quoted = String(decoding: try JSONEncoder().encode([incident]), as: UTF8.self)
-        for version in [1, 2, 9] {
+        for version in [1, 3, 4, 9] {
             var session = session(ModelStore())
             let stored = "{\"version\":\(version),\"series\":[{\"other\":1}],\"incidents\":\(quoted)}"
             try await session.restore(Array(stored.utf8))
             let snapshot = String(decoding: try #require(try session.snapshot()), as: UTF8.self)
             #expect(snapshot.contains(change.incident.id))
-            #expect(snapshot.contains("\"series\":[]") && snapshot.contains("\"version\":2"))
+            #expect(snapshot.contains("\"series\":[]") && snapshot.contains("\"version\":4"))
         }
     }
 
     @Test func truncatedSnapshotIsAnErrorAndNoTrap() async throws {
         var session = session(ModelStore())
-        await #expect(throws: (any Error).self) { try await session.restore(Array("{\"version\":2,\"ser".utf8)) }
+        await #expect(throws: (any Error).self) { try await session.restore(Array("{\"version\":4,\"ser".utf8)) }
     }
 
     @Test func baselineThatDoesNotDecodeIsPassedOver() async throws {

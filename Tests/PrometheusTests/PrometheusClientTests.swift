@@ -54,6 +54,28 @@ import Testing
         #expect(proxy.requests == 3)
     }
 
+    @Test func alertingRulesAreRead() async throws {
+        let server = try PrometheusServer(
+            rules: """
+                groups:
+                  - name: queues
+                    rules:
+                      - record: depth:max
+                        expr: max(depth)
+                      - alert: DeepQueue
+                        expr: depth{queue="a"} > 100
+                        for: 5m
+                """)
+        let rules = try await client(server.url).alertRules()
+        withExtendedLifetime(server) {}
+        #expect(rules == [AlertRule(name: "DeepQueue", query: "depth{queue=\"a\"} > 100", seconds: 300)])
+        let threshold = try #require(rules.first.flatMap { AlertThreshold($0, query: "depth") })
+        #expect(threshold.value == 100 && threshold.labels == ["queue": "a"])
+        let plain = try PrometheusServer()
+        #expect(try await client(plain.url).alertRules().isEmpty)
+        withExtendedLifetime(plain) {}
+    }
+
     @Test func specialValuesArriveAsTheyAre() async throws {
         let server = try PrometheusServer()
         for (query, check) in [

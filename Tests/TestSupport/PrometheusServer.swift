@@ -13,11 +13,14 @@ package final class PrometheusServer: Sendable {
     /// - Parameters:
     ///   - openMetrics: history in the OpenMetrics text format, with `# EOF`; written by promtool.
     ///   - target: `host:port` to scrape four times a second.
-    package init(openMetrics: String? = nil, scraping target: String? = nil) throws {
+    ///   - rules: a file of alerting rules.
+    package init(openMetrics: String? = nil, scraping target: String? = nil, rules: String? = nil) throws {
         folder = NSTemporaryDirectory() + "prometheus-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let jobs = target.map { "scrape_configs: [{ job_name: node, static_configs: [{ targets: [\"\($0)\"] }] }]\n" }
-        try ("global: { scrape_interval: 250ms, scrape_timeout: 250ms }\n" + (jobs ?? ""))
+        if let rules { try rules.write(toFile: "\(folder)/rules.yml", atomically: true, encoding: .utf8) }
+        let files = rules == nil ? "" : "rule_files: [rules.yml]\n"
+        try ("global: { scrape_interval: 250ms, scrape_timeout: 250ms }\n" + files + (jobs ?? ""))
             .write(toFile: "\(folder)/prometheus.yml", atomically: true, encoding: .utf8)
         if let openMetrics {
             try openMetrics.write(toFile: "\(folder)/history.om", atomically: true, encoding: .utf8)

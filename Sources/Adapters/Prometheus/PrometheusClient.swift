@@ -55,6 +55,13 @@ package struct PrometheusClient: MetricsSource {
         return try await post("query", form)
     }
 
+    package func alertRules() async throws(SourceError) -> [AlertRule] {
+        let data: RuleReply = try await request("rules?type=alert", form: nil)
+        return data.groups.flatMap(\.rules).filter { $0.type == "alerting" }.map {
+            AlertRule(name: $0.name, query: $0.query, seconds: $0.duration ?? 0)
+        }
+    }
+
     /// Whether Prometheus answers and is ready to serve queries.
     package func isReady() async -> Bool {
         guard
@@ -71,12 +78,31 @@ package struct PrometheusClient: MetricsSource {
     }
 
     private func post(_ path: String, _ form: [(String, String)]) async throws(SourceError) -> RangeResult {
+        var warnings: [String] = []
+        let data: Payload = try await request(path, form: form, warnings: &warnings)
+        return RangeResult(series: data.result.map(\.series), warnings: warnings)
+    }
+
+    private func request<Content: Decodable>(
+        _ path: String, form: [(String, String)]?
+    ) async throws(SourceError) -> Content {
+        var warnings: [String] = []
+        return try await request(path, form: form, warnings: &warnings)
+    }
+
+    /// The content of an answer; with a form it is posted.
+    private func request<Content: Decodable>(
+        _ path: String, form: [(String, String)]?, warnings: inout [String]
+    ) async throws(SourceError) -> Content {
         let url = "\(base)/api/v1/\(path)"
         var request = HTTPClientRequest(url: url)
-        request.method = .POST
-        request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
         if let bearerToken { request.headers.add(name: "Authorization", value: "Bearer \(bearerToken)") }
-        request.body = .bytes(ByteBuffer(string: form.map { "\($0.0)=\(Self.encoded($0.1))" }.joined(separator: "&")))
+        if let form {
+            request.method = .POST
+            request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
+            let pairs = form.map { "\($0.0)=\(Self.encoded($0.1))" }
+            request.body = .bytes(ByteBuffer(string: pairs.joined(separator: "&")))
+        }
         let status: HTTPResponseStatus
         let body: ByteBuffer
         let retryAfter: Duration?
@@ -88,7 +114,7 @@ package struct PrometheusClient: MetricsSource {
         } catch {
             throw SourceError(.unreachable, "\(url): \(error)")
         }
-        let reply = try? JSONDecoder().decode(Reply.self, from: body)
+        let reply = try? JSONDecoder().decode(Reply<Content>.self, from: body)
         guard status == .ok, let reply, reply.status == "success", let data = reply.data else {
             let reason = reply?.error.map { "\(reply?.errorType ?? "error"): \($0)" } ?? "HTTP \(status.code)"
             let kind: SourceError.Kind
@@ -100,7 +126,8 @@ package struct PrometheusClient: MetricsSource {
             }
             throw SourceError(kind, "\(url): \(reason)", retryAfter: retryAfter)
         }
-        return RangeResult(series: data.result.map(\.series), warnings: reply.warnings ?? [])
+        warnings = reply.warnings ?? []
+        return data
     }
 
     private static func encoded(_ text: String) -> String {
@@ -110,53 +137,66 @@ package struct PrometheusClient: MetricsSource {
     }
 }
 
-private struct Reply: Decodable {
-    /// `result` is a list of series, or the point itself when the query's type is `scalar`.
-    struct Payload: Decodable {
-        var result: [Row]
-
-        private enum Key: CodingKey { case resultType, result }
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: Key.self)
-            if try container.decodeIfPresent(String.self, forKey: .resultType) == "scalar" {
-                result = [Row(metric: [:], value: try container.decode(Point.self, forKey: .result))]
-            } else {
-                result = try container.decode([Row].self, forKey: .result)
-            }
-        }
-    }
-
-    struct Row: Decodable {
-        var metric: [String: String]
-        var values: [Point]?
-        var value: Point?
-
-        var series: RangeResult.Series {
-            var labels = metric
-            labels["__name__"] = nil
-            return RangeResult.Series(labels: labels, points: (values ?? value.map { [$0] } ?? []).map(\.sample))
-        }
-    }
-
-    /// `[seconds, "value"]`; the value may be `NaN`, `+Inf` or `-Inf`.
-    struct Point: Decodable {
-        var sample: SamplePoint
-
-        init(from decoder: any Decoder) throws {
-            var pair = try decoder.unkeyedContainer()
-            let seconds = try pair.decode(Double.self)
-            let text = try pair.decode(String.self)
-            guard let value = Double(text.replacingOccurrences(of: "+", with: "")) else {
-                throw DecodingError.dataCorruptedError(in: pair, debugDescription: "not a sample value: \(text)")
-            }
-            sample = SamplePoint(time: Timestamp(milliseconds: Int64((seconds * 1_000).rounded())), value: value)
-        }
-    }
-
+private struct Reply<Content: Decodable>: Decodable {
     var status: String
-    var data: Payload?
+    var data: Content?
     var errorType: String?
     var error: String?
     var warnings: [String]?
+}
+
+private struct RuleReply: Decodable {
+    struct Group: Decodable { var rules: [Rule] }
+
+    struct Rule: Decodable {
+        var name: String
+        var query: String
+        var type: String
+        var duration: Double?
+    }
+
+    var groups: [Group]
+}
+
+/// `result` is a list of series, or the point itself when the query's type is `scalar`.
+private struct Payload: Decodable {
+    var result: [Row]
+
+    private enum Key: CodingKey { case resultType, result }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        if try container.decodeIfPresent(String.self, forKey: .resultType) == "scalar" {
+            result = [Row(metric: [:], value: try container.decode(Point.self, forKey: .result))]
+        } else {
+            result = try container.decode([Row].self, forKey: .result)
+        }
+    }
+}
+
+private struct Row: Decodable {
+    var metric: [String: String]
+    var values: [Point]?
+    var value: Point?
+
+    var series: RangeResult.Series {
+        var labels = metric
+        labels["__name__"] = nil
+        return RangeResult.Series(labels: labels, points: (values ?? value.map { [$0] } ?? []).map(\.sample))
+    }
+}
+
+/// `[seconds, "value"]`; the value may be `NaN`, `+Inf` or `-Inf`.
+private struct Point: Decodable {
+    var sample: SamplePoint
+
+    init(from decoder: any Decoder) throws {
+        var pair = try decoder.unkeyedContainer()
+        let seconds = try pair.decode(Double.self)
+        let text = try pair.decode(String.self)
+        guard let value = Double(text.replacingOccurrences(of: "+", with: "")) else {
+            throw DecodingError.dataCorruptedError(in: pair, debugDescription: "not a sample value: \(text)")
+        }
+        sample = SamplePoint(time: Timestamp(milliseconds: Int64((seconds * 1_000).rounded())), value: value)
+    }
 }

@@ -34,7 +34,8 @@ package enum MetricsMap {
     private static func metric(_ value: YAMLDocument.Value) throws(SettingsError) -> MetricDefinition {
         try value.allow([
             "name", "query", "unit", "direction", "role", "limit", "minimum_deviation",
-            "minimum_relative_deviation", "algorithms", "cool_down_seconds", "entity",
+            "minimum_relative_deviation", "algorithms", "cool_down_seconds", "flapping_seconds", "limit_query",
+            "find_limits", "entity",
         ])
         let name = try value.required("name")
         let text = try name.string()
@@ -54,6 +55,9 @@ package enum MetricsMap {
             minimumRelativeDeviation: try value["minimum_relative_deviation"]?.double(in: 0...1_000) ?? 0.05,
             algorithms: try algorithms(value["algorithms"]),
             coolDownSeconds: try value["cool_down_seconds"]?.double(in: 0...86_400) ?? 60,
+            flappingSeconds: try value["flapping_seconds"]?.double(in: 0...86_400) ?? 1_800,
+            limitQuery: try value["limit_query"]?.string(),
+            findsLimits: try value["find_limits"]?.bool() ?? true,
             entity: .init(
                 kind: try entity.required("kind").string(), nameLabels: try entity.required("name").strings(),
                 namespaceLabel: try entity["namespace"]?.string() ?? "namespace"))

@@ -58,6 +58,15 @@ package struct YAMLDocument: Sendable {
             return value
         }
 
+        /// `true` or `false`.
+        package func bool() throws(SettingsError) -> Bool {
+            switch try string() {
+            case "true": return true
+            case "false": return false
+            case let text: throw error("'\(text)' is not valid", valid: "true or false")
+            }
+        }
+
         /// Text of a scalar.
         package func string() throws(SettingsError) -> String {
             guard case .scalar(let text) = content else { throw error("a single value is needed") }

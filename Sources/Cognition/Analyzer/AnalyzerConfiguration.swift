@@ -10,11 +10,23 @@ package struct WatchedMetric: Sendable, Equatable {
     package var role: SignalRole
     /// When its series count as anomalous.
     package var detector: DetectorConfiguration
+    /// Whether learning chooses the algorithms of each series, default false: all have those of `detector`.
+    package var choosesAlgorithms: Bool
+    /// Unit of the values.
+    package var unit: String
+    /// Whether the level at which a series saturates is learned as its limit, default false.
+    package var findsLimits: Bool
 
-    package init(name: String, role: SignalRole, detector: DetectorConfiguration) {
+    package init(
+        name: String, role: SignalRole, detector: DetectorConfiguration, choosesAlgorithms: Bool = false,
+        unit: String = "", findsLimits: Bool = false
+    ) {
         self.name = name
         self.role = role
         self.detector = detector
+        self.choosesAlgorithms = choosesAlgorithms
+        self.unit = unit
+        self.findsLimits = findsLimits
     }
 }
 
@@ -44,6 +56,12 @@ package struct AnalyzerConfiguration: Sendable {
         self.learningDays = learningDays
         self.relearnHours = relearnHours
         self.refreshMilliseconds = refreshMilliseconds
+    }
+
+    /// How long after its end an incident is opened again by its own anomaly: as long as any series may flap, and ten
+    /// minutes to notice it.
+    var flappingMilliseconds: Int64 {
+        600_000 + (metrics.values.map(\.detector.flappingMilliseconds).max() ?? 0)
     }
 
     /// Role of each metric by name.

@@ -35,20 +35,27 @@ package struct AnalyzerSession: PartitionSession {
             var metric: String
             var labels: [String: String]
             var entity: [String]
-            var state: SeriesState
+            /// Versioned snapshot of the state.
+            var state: Data
         }
 
-        /// Of the series' states; another one is not taken up.
-        static let current = 2
+        /// Of the session's state; another one is not taken up.
+        static let current = 4
+        /// Of the state of each series: those of another version, or that are damaged, begin anew by themselves.
+        static let seriesKind = "series-state"
+        static let seriesVersion = 1
 
         var version = current
         var series: [Entry]
         /// Incidents as canonical JSON.
         var incidents: [String]
+        /// Thresholds that people have moved; `nil` of another version, they stand in the store too.
+        var calibrations: [CalibrationRecord]?
 
-        init(series: [Entry], incidents: [String]) {
+        init(series: [Entry], incidents: [String], calibrations: [CalibrationRecord]) {
             self.series = series
             self.incidents = incidents
+            self.calibrations = calibrations
         }
 
         /// Series of another version, or whose states do not decode, begin anew with their baselines; incidents are kept.
@@ -57,24 +64,39 @@ package struct AnalyzerSession: PartitionSession {
             incidents = try container.decode([String].self, forKey: .incidents)
             let isCurrent = try container.decode(Int.self, forKey: .version) == Self.current
             series = isCurrent ? (try? container.decode([Entry].self, forKey: .series)) ?? [] : []
+            calibrations =
+                isCurrent ? try? container.decode([CalibrationRecord].self, forKey: .calibrations) : nil
         }
     }
 
     package mutating func restore(_ snapshot: [UInt8]?) async throws {
+        var calibrations: [CalibrationRecord]?
         if let snapshot {
             let stored = try JSONDecoder().decode(Snapshot.self, from: Data(snapshot))
             var incidents: [Incident] = []
             for json in stored.incidents { incidents.append(try Incident(json: Array(json.utf8))) }
+            calibrations = stored.calibrations
             core.restore(
                 series: stored.series.compactMap { entry in
-                    guard entry.entity.count == 4 else { return nil }
+                    guard entry.entity.count == 4,
+                        let state: SeriesState = try? TimeSeries.Snapshot.state(
+                            from: Array(entry.state), kind: Snapshot.seriesKind, version: Snapshot.seriesVersion)
+                    else { return nil }
                     let entity = Entity(
                         cluster: entry.entity[0], namespace: entry.entity[1], kind: entry.entity[2],
                         name: entry.entity[3])
-                    return (SeriesID(metric: entry.metric, labels: entry.labels), entity, entry.state)
+                    return (SeriesID(metric: entry.metric, labels: entry.labels), entity, state)
                 }, incidents: incidents)
         }
+        if calibrations == nil { calibrations = try await storedCalibrations() }
+        core.calibrate(Dictionary((calibrations ?? []).map { ($0.id, $0.calibration) }) { $1 })
         try await loadBaselines(replacing: false)
+    }
+
+    private func storedCalibrations() async throws -> [CalibrationRecord] {
+        try await store.fields(keys.calibrations(partition)).values.compactMap { bytes in
+            try? JSONDecoder().decode(CalibrationRecord.self, from: Data(bytes))
+        }
     }
 
     package func snapshot() throws -> [UInt8]? {
@@ -84,26 +106,31 @@ package struct AnalyzerSession: PartitionSession {
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        let series = core.snapshot.map { id, entity, state in
+        let series = try core.snapshot.map { id, entity, state in
             Snapshot.Entry(
                 metric: id.metric, labels: id.labels,
-                entity: [entity.cluster, entity.namespace, entity.kind, entity.name], state: state)
+                entity: [entity.cluster, entity.namespace, entity.kind, entity.name],
+                state: Data(
+                    try TimeSeries.Snapshot.bytes(
+                        of: state, kind: Snapshot.seriesKind, version: Snapshot.seriesVersion)))
         }
-        return Array(try encoder.encode(Snapshot(series: series, incidents: incidents)))
+        let calibrations = core.calibrations.map { CalibrationRecord($0.key, $0.value) }.sorted { $0.id < $1.id }
+        return Array(
+            try encoder.encode(Snapshot(series: series, incidents: incidents, calibrations: calibrations)))
     }
 
-    private mutating func loadBaselines(replacing: Bool) async throws {
-        var learned: [SeriesID: Baseline] = [:]
-        var ensembles: [SeriesID: StreamingEnsemble] = [:]
+    /// - Parameter metric: whose series are loaded; `nil` for all.
+    private mutating func loadBaselines(replacing: Bool, of metric: String? = nil) async throws {
+        var learned: [SeriesID: LearnedSeries] = [:]
         for (name, bytes) in try await store.fields(keys.baselines(partition)) {
+            if let metric, name != metric, !name.hasPrefix("\(metric){") { continue }
             // A record of another version is passed over until the next learning run replaces it.
             guard let record = try? JSONDecoder().decode(BaselineRecord.self, from: Data(bytes)),
                 "\(record.id)" == name
             else { continue }
-            learned[record.id] = record.baseline
-            ensembles[record.id] = record.ensemble
+            learned[record.id] = record.learned
         }
-        core.adopt(learned, ensembles: ensembles, replacing: replacing)
+        core.adopt(learned, replacing: replacing)
     }
 
     package mutating func replay(_ entry: StreamEntry, topic: Topic) async throws {
@@ -121,6 +148,10 @@ package struct AnalyzerSession: PartitionSession {
             switch output {
             case .anomaly(let anomaly, let isNews): try add(anomaly, isNews, to: &transaction)
             case .incident(let incident, let isNews): try add(incident, isNews, to: &transaction)
+            case .calibration(let id, let calibration):
+                let record = try JSONEncoder().encode(CalibrationRecord(id, calibration))
+                transaction.changes.append(
+                    .set(key: keys.calibrations(partition), fields: [Field("\(id)", Array(record))]))
             }
         }
         return transaction
@@ -133,8 +164,10 @@ package struct AnalyzerSession: PartitionSession {
             let envelope = try Envelope(entry)
             if topic == .commands {
                 let command: Command = try envelope.decode()
-                if command.name == Self.baselinesLearned { try await loadBaselines(replacing: true) }
-                return []
+                if command.name == Self.baselinesLearned {
+                    try await loadBaselines(replacing: true, of: command.arguments["metric"])
+                }
+                return ThresholdVerdict(command).map { core.fold($0) } ?? []
             }
             return core.fold(try envelope.decode())
         } catch let error as WireError {
@@ -179,21 +212,4 @@ package struct AnalyzerSession: PartitionSession {
             ])
         transaction.changes.append(.append(stream: keys.stream(.incidents, partition), fields: envelope.fields))
     }
-}
-
-/// A learned baseline as it is stored.
-package struct BaselineRecord: Codable, Sendable, Equatable {
-    /// Metric of the series.
-    package var metric: String
-    /// Labels of the series.
-    package var labels: [String: String]
-    /// When it was learned, Unix milliseconds.
-    package var learnedAt: Int64
-    /// What was learned.
-    package var baseline: Baseline
-    /// The streaming ensemble after the same history; `nil` in records of before it was kept.
-    package var ensemble: StreamingEnsemble?
-
-    /// The series.
-    package var id: SeriesID { SeriesID(metric: metric, labels: labels) }
 }

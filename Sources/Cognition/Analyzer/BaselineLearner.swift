@@ -5,28 +5,6 @@ import Model
 import TimeSeries
 import WireFormat
 
-/// History of one series.
-package struct HistorySeries: Sendable {
-    /// The series.
-    package var id: SeriesID
-    /// Workload that it is about.
-    package var entity: Entity
-    /// Points of the past.
-    package var samples: [Sample]
-
-    package init(id: SeriesID, entity: Entity, samples: [Sample]) {
-        self.id = id
-        self.entity = entity
-        self.samples = samples
-    }
-}
-
-/// Where the history of a metric is asked for.
-package protocol HistorySource: Sendable {
-    /// All series of a metric over the last days.
-    func history(of metric: String, days: Double) async throws -> [HistorySeries]
-}
-
 /// Progress of learning, for logs and metrics.
 package enum LearningEvent: Sendable {
     /// A run began over so many metrics.
@@ -37,11 +15,13 @@ package enum LearningEvent: Sendable {
     case finished(series: Int, seconds: Double)
 }
 
-/// Learns the baselines of all metrics: at the first start, daily, and when asked.
+/// Learns the baselines of all metrics: at the first start, daily, and when asked; of one metric when that is asked for.
 ///
-/// One replica does it at a time.
+/// One replica does it at a time, and detection goes on meanwhile. Of one metric at a time its history is held, 40 KiB a
+/// series.
 package struct BaselineLearner: Sendable {
-    /// Key of the learning record, with the fields `requested`, `learned`, `series`, `metrics` and `progress`.
+    /// Key of the learning record, with the fields `requested`, `learned`, `series`, `metrics`, `progress`, and
+    /// `requested:` and `learned:` by metric.
     package static func statusKey(_ keys: Keys) -> String { keys.global("baselines") }
 
     private let configuration: AnalyzerConfiguration
@@ -85,7 +65,8 @@ package struct BaselineLearner: Sendable {
             while true {
                 try Task.checkCancellation()
                 do {
-                    if try await isDue() { try await learn(proof) }
+                    let metrics = try await due()
+                    if !metrics.isEmpty { try await learn(metrics, proof) }
                     backoff.reset()
                     try await ContinuousClock().sleep(for: .seconds(2))
                 } catch let error as CancellationError {
@@ -103,16 +84,33 @@ package struct BaselineLearner: Sendable {
         }
     }
 
-    private func isDue() async throws -> Bool {
-        let status = try await store.fields(Self.statusKey(keys)).mapValues { String(decoding: $0, as: UTF8.self) }
-        guard let learned = status["learned"].flatMap({ Int64($0) }) else { return true }
-        let requested = status["requested"].flatMap { Int64($0) } ?? 0
-        let age = now().rawValue - learned
-        return requested > learned || Double(age) >= configuration.relearnHours * 3_600_000
+    /// Field in which a run is asked for, of all metrics or of one.
+    package static func requestField(_ metric: String? = nil) -> String {
+        metric.map { "requested:\($0)" } ?? "requested"
     }
 
-    private func learn(_ proof: LeaseProof) async throws {
+    /// Field with the begin of the last run, of all metrics or of one by itself.
+    package static func learnedField(_ metric: String? = nil) -> String {
+        metric.map { "learned:\($0)" } ?? "learned"
+    }
+
+    /// Metrics whose baselines are to be learned now; all of them at the first start, daily, and when that is asked for.
+    private func due() async throws -> [String] {
+        let fields = try await store.fields(Self.statusKey(keys)).mapValues { String(decoding: $0, as: UTF8.self) }
+        func time(_ field: String) -> Int64? { fields[field].flatMap { Int64($0) } }
         let metrics = configuration.metrics.keys.sorted()
+        guard let learned = time(Self.learnedField()) else { return metrics }
+        let age = now().rawValue - learned
+        if time(Self.requestField()) ?? 0 > learned || Double(age) >= configuration.relearnHours * 3_600_000 {
+            return metrics
+        }
+        return metrics.filter { metric in
+            time(Self.requestField(metric)) ?? 0 > max(learned, time(Self.learnedField(metric)) ?? 0)
+        }
+    }
+
+    private func learn(_ metrics: [String], _ proof: LeaseProof) async throws {
+        let isAll = metrics.count == configuration.metrics.count
         let begun = now()
         logger.info("baseline learning starts", metadata: ["days": "\(configuration.learningDays)"])
         observe(.started(metrics: metrics.count))
@@ -134,14 +132,15 @@ package struct BaselineLearner: Sendable {
                         fields: [Field("progress", "\(index + 1)/\(metrics.count)"), Field("learning", metric)])
                 ]), proof)
         }
+        let fields =
+            isAll
+            ? [
+                Field(Self.learnedField(), "\(begun.rawValue)"), Field("series", "\(total)"),
+                Field("metrics", "\(learnedMetrics)"),
+            ] : metrics.map { Field(Self.learnedField($0), "\(begun.rawValue)") }
         try await commit(
             Transaction(changes: [
-                .set(
-                    key: Self.statusKey(keys),
-                    fields: [
-                        Field("learned", "\(begun.rawValue)"), Field("series", "\(total)"),
-                        Field("metrics", "\(learnedMetrics)"),
-                    ]),
+                .set(key: Self.statusKey(keys), fields: fields),
                 .unset(key: Self.statusKey(keys), fields: ["learning", "progress"]),
             ]), proof)
         logger.info(
@@ -151,38 +150,39 @@ package struct BaselineLearner: Sendable {
 
     private func learn(_ metric: String, _ proof: LeaseProof) async throws -> (learned: Int, skipped: Int) {
         let all = try await history.history(of: metric, days: configuration.learningDays)
-        guard !all.isEmpty else {
+        guard !all.isEmpty, let watched = configuration.metrics[metric] else {
             logger.warning("no data for a metric, skipping it", metadata: ["metric": "\(metric)"])
             return (0, 0)
         }
-        var byPartition: [Partition: [Field]] = [:]
+        let recent = try await history.recent(of: metric, days: configuration.learningDays)
+        let newest = Dictionary(recent.map { ($0.id, $0) }) { $1 }
+        let limits = await limits(of: metric)
+        var pending = Batch()
         var points = 0
         var skipped = 0
         for series in all {
+            try Task.checkCancellation()
             do {
-                let (baseline, ensemble) = try await Self.learn(series.samples, configuration.baseline)
-                let record = BaselineRecord(
-                    metric: series.id.metric, labels: series.id.labels, learnedAt: now().rawValue, baseline: baseline,
-                    ensemble: ensemble)
-                byPartition[Partition(of: series.entity, count: partitions), default: []].append(
+                var learned = try await Self.learn(
+                    series, recent: newest[series.id], watched, configuration.baseline)
+                if !watched.findsLimits { learned.limit = nil }
+                if let found = FoundLimit.best(limits, for: series.id) { learned.limit = found }
+                let record = BaselineRecord(series.id, learnedAt: now(), learned: learned)
+                let partition = Partition(of: series.entity, count: partitions)
+                pending.fields[partition, default: []].append(
                     Field("\(series.id)", Array(try JSONEncoder().encode(record))))
-                points += baseline.points
-                if baseline.confidence < 1 {
-                    logger.notice(
-                        "a baseline has a lower confidence, because its history is short",
-                        metadata: [
-                            "series": "\(series.id)", "days": "\((baseline.spanDays * 10).rounded() / 10)",
-                            "confidence": "\((baseline.confidence * 100).rounded() / 100)",
-                        ])
-                }
+                pending.count += 1
+                // What was learned leaves the memory in portions; the last one tells the analyzers.
+                if pending.count >= Self.portion { try await store(&pending) }
+                points += learned.baseline.points
+                note(learned.baseline, of: series.id)
             } catch let error as BaselineError {
                 skipped += 1
                 logger.warning("no baseline", metadata: ["series": "\(series.id)", "reason": "\(error)"])
             }
         }
-        for (partition, fields) in byPartition.sorted(by: { $0.key < $1.key }) {
-            try await publish(metric, fields, in: partition)
-        }
+        try await store(&pending)
+        for partition in pending.partitions.sorted() { try await announce(metric, in: partition) }
         let learned = all.count - skipped
         if learned > 0 {
             logger.info(
@@ -191,31 +191,72 @@ package struct BaselineLearner: Sendable {
         return (learned, skipped)
     }
 
+    /// What is known of limits elsewhere; a source that does not answer is no reason not to learn.
+    private func limits(of metric: String) async -> [FoundLimit] {
+        do {
+            return try await history.limits(of: metric)
+        } catch {
+            logger.warning(
+                "limits were not found", metadata: ["metric": "\(metric)", "reason": "\(error)"])
+            return []
+        }
+    }
+
+    private func note(_ baseline: Baseline, of series: SeriesID) {
+        guard baseline.confidence < 1 else { return }
+        logger.notice(
+            "a baseline has a lower confidence, because its history is short",
+            metadata: [
+                "series": "\(series)", "days": "\((baseline.spanDays * 10).rounded() / 10)",
+                "confidence": "\((baseline.confidence * 100).rounded() / 100)",
+            ])
+    }
+
     /// Learning is heavy: it leaves the caller's executor.
     @concurrent
     private static func learn(
-        _ samples: [Sample], _ configuration: BaselineConfiguration
-    ) async throws -> (Baseline, StreamingEnsemble) {
-        let baseline = try Baseline.learn(from: samples, configuration: configuration)
-        var ensemble = StreamingEnsemble()
-        for sample in samples { _ = ensemble.update(sample) }
-        return (baseline, ensemble)
+        _ series: HistorySeries, recent: HistorySeries?, _ watched: WatchedMetric,
+        _ configuration: BaselineConfiguration
+    ) async throws -> LearnedSeries {
+        try LearnedSeries.learn(
+            from: series.samples, recent: recent?.samples ?? [], configuration: configuration,
+            detector: watched.detector, choosesAlgorithms: watched.choosesAlgorithms, unit: watched.unit)
     }
 
-    private func publish(_ metric: String, _ fields: [Field], in partition: Partition) async throws {
+    /// Records that wait to be stored, and the partitions that have some.
+    private struct Batch {
+        var fields: [Partition: [Field]] = [:]
+        var count = 0
+        var partitions: Set<Partition> = []
+    }
+
+    private static let portion = 200
+
+    private func store(_ batch: inout Batch) async throws {
+        for (partition, fields) in batch.fields.sorted(by: { $0.key < $1.key }) {
+            let transaction = Transaction(changes: [.set(key: keys.baselines(partition), fields: fields)])
+            guard case .committed = try await store.transition(transaction) else {
+                throw BusError(.corrupt, "baselines of partition \(partition.rawValue) were not stored")
+            }
+            batch.partitions.insert(partition)
+        }
+        batch.fields = [:]
+        batch.count = 0
+    }
+
+    private func announce(_ metric: String, in partition: Partition) async throws {
         let time = now()
         let command = Command(
             name: AnalyzerSession.baselinesLearned, requester: "sre-analyzer", arguments: ["metric": metric])
         let id = "\(AnalyzerSession.baselinesLearned)-\(metric)-\(time.rawValue)"
         let envelope = try Envelope(
             command, id: id, source: "sre-analyzer", time: time, trace: TraceContext(seed: id),
-            notes: [Field("metric", metric), Field("series", "\(fields.count)")])
+            notes: [Field("metric", metric)])
         let transaction = Transaction(changes: [
-            .set(key: keys.baselines(partition), fields: fields),
-            .append(stream: keys.stream(.commands, partition), fields: envelope.fields),
+            .append(stream: keys.stream(.commands, partition), fields: envelope.fields)
         ])
         guard case .committed = try await store.transition(transaction) else {
-            throw BusError(.corrupt, "baselines of \(metric) were not stored")
+            throw BusError(.corrupt, "analyzers were not told of the baselines of \(metric)")
         }
     }
 

@@ -3,20 +3,25 @@ import Model
 /// Decides which incident an anomaly belongs to: pure.
 ///
 /// An anomaly joins an open incident of its own workload, else one of its namespace that began within the window. An
-/// incident ends when all its anomalies have ended; one that ended less than the re-open time ago is opened again by
-/// an anomaly of the same workload.
+/// incident ends when all its anomalies have ended; one that ended less than ten minutes ago is opened again by an anomaly
+/// of the same workload, and for longer by one of its own that flaps.
 package struct Correlator: Sendable, Equatable {
     /// Anomalies of one namespace that begin within so many milliseconds belong together; default 10 minutes.
     package static let window: Int64 = 600_000
-    /// An incident may be opened again for so many milliseconds after its end; default 10 minutes.
-    package static let reopen: Int64 = 600_000
     /// Anomalies kept with one incident; the oldest closed ones are dropped first.
     package static let maximumAnomalies = 100
 
     /// Open incidents and those that may still be opened again, by id.
     package private(set) var incidents: [String: Incident]
 
-    package init(incidents: [Incident] = []) {
+    /// An incident may be opened again by its workload for so many milliseconds after its end; default 10 minutes.
+    package static let reopen: Int64 = 600_000
+    /// Milliseconds after its end in which one of its own anomalies opens it again, at least ``reopen``.
+    private let flapping: Int64
+
+    /// - Parameter flapping: how long an incident is remembered for its own anomalies, milliseconds; at least ten minutes.
+    package init(incidents: [Incident] = [], flapping: Int64 = 0) {
+        self.flapping = max(Self.reopen, flapping)
         self.incidents = Dictionary(incidents.map { ($0.id, $0) }) { $1 }
     }
 
@@ -74,7 +79,8 @@ package struct Correlator: Sendable, Equatable {
         guard anomaly.status == .open else { return nil }
         let candidates = incidents.values.sorted { ($0.started, $0.id) < ($1.started, $1.id) }
         let own = candidates.last { incident in
-            incident.anomalies.contains { $0.entity == anomaly.entity }
+            let pause = incident.resolved.map { anomaly.updated.milliseconds(since: $0) } ?? 0
+            return pause <= Self.reopen && incident.anomalies.contains { $0.entity == anomaly.entity }
         }
         if let own { return own }
         return candidates.last { incident in
@@ -98,7 +104,7 @@ package struct Correlator: Sendable, Equatable {
     private mutating func forget(before now: Timestamp) {
         incidents = incidents.filter { _, incident in
             guard incident.status == .resolved, let resolved = incident.resolved else { return true }
-            return now.milliseconds(since: resolved) <= Self.reopen
+            return now.milliseconds(since: resolved) <= flapping
         }
     }
 

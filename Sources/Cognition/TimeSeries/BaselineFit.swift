@@ -18,7 +18,11 @@ enum BaselineFit {
         let local = configuration.calendar ?? LocalCalendar(offsetSeconds: configuration.utcOffsetSeconds)
         let calendar = SeasonCalendar(usable, calendar: local, stepMilliseconds: coverage.step)
         let choice = calendar.choose(minimumGain: configuration.minimumSeasonGain)
-        let residuals = usable.map { $0.value - choice.profile.value(at: $0.timestamp) }
+        let end = last.timestamp
+        let residuals = usable.map { sample in
+            let age = (Double(end) - Double(sample.timestamp)) / Double(SeasonalProfile.day)
+            return sample.value + calendar.slopePerDay * age - choice.profile.value(at: sample.timestamp)
+        }
         let scale = scale(of: residuals)
         let spread = calendar.spread(of: residuals, overall: scale)
         let scaled = zip(usable, residuals).map { sample, residual in

@@ -17,6 +17,9 @@ package struct DetectorConfiguration: Sendable, Equatable, Codable {
     /// Milliseconds without an unusual sample that it takes besides, so that a flapping series stays one anomaly; at
     /// least 0, default 60,000.
     package var coolDownMilliseconds: Int64
+    /// Milliseconds after its last unusual sample in which an anomaly that begins again is the same one, and nobody is told
+    /// again; at least 0, default 1,800,000.
+    package var flappingMilliseconds: Int64
     /// What the series is watched with, without repetitions; default ``Algorithm/standard``.
     package var algorithms: [Algorithm]
 
@@ -24,7 +27,8 @@ package struct DetectorConfiguration: Sendable, Equatable, Codable {
     package init(
         threshold: Double = 0.7, direction: AlarmDirection = .both, minimumDeviation: Double = 0,
         minimumRelativeDeviation: Double = 0.05, consecutive: Int = 3, clearAfter: Int = 5, clearLevel: Double? = nil,
-        coolDownMilliseconds: Int64 = 60_000, algorithms: [Algorithm] = Algorithm.standard
+        coolDownMilliseconds: Int64 = 60_000, flappingMilliseconds: Int64 = 1_800_000,
+        algorithms: [Algorithm] = Algorithm.standard
     ) {
         let threshold = threshold.isFinite ? min(1, max(0.01, threshold)) : 0.7
         let level = clearLevel ?? threshold / 2
@@ -35,6 +39,7 @@ package struct DetectorConfiguration: Sendable, Equatable, Codable {
         self.consecutive = max(1, consecutive)
         self.clearAfter = max(1, clearAfter)
         self.coolDownMilliseconds = max(0, coolDownMilliseconds)
+        self.flappingMilliseconds = max(0, flappingMilliseconds)
         var chosen: [Algorithm] = []
         for algorithm in algorithms where !chosen.contains(algorithm) { chosen.append(algorithm) }
         self.algorithms = chosen.isEmpty ? Algorithm.standard : chosen

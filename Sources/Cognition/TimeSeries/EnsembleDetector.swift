@@ -7,7 +7,7 @@
 package struct EnsembleDetector: Sendable, Equatable, Codable {
     /// What is normal; may be replaced by a newly learned one at any time, an open anomaly stays open.
     package var baseline: Baseline
-    private let configuration: DetectorConfiguration
+    private var configuration: DetectorConfiguration
     private var threeSigma = ThreeSigmaDetector()
     private var mad = MADDetector()
     private var iqr = IQRDetector()
@@ -32,11 +32,28 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
     /// Start of the open anomaly, Unix milliseconds.
     package var openSince: Int64? { hysteresis.openSince }
 
+    /// Score from which samples are unusual.
+    package var threshold: Double { configuration.threshold }
+
+    /// Goes on under another configuration: an open anomaly stays open, algorithms that stay keep what they know, and new
+    /// ones begin with nothing.
+    package mutating func configure(_ new: DetectorConfiguration) {
+        guard new != configuration else { return }
+        if new.algorithms != configuration.algorithms {
+            streaming = new.algorithms.compactMap { algorithm in
+                streaming.first { $0.algorithm == algorithm } ?? StreamingMember(algorithm)
+            }
+        }
+        configuration = new
+    }
+
     /// Takes in the next sample.
     ///
     /// An unusable sample, and one that is not newer than the newest, changes nothing and scores 0. The baseline
     /// follows only samples below the threshold, and none while an anomaly is open.
-    package mutating func update(_ sample: Sample) -> Detection {
+    ///
+    /// - Parameter watch: the watch over the series' limit, where it has one; its score counts as a member's.
+    package mutating func update(_ sample: Sample, watch: BreachWatch? = nil) -> Detection {
         let band = baseline.band(at: sample.timestamp)
         guard sample.isUsable, newest.map({ $0 < sample.timestamp }) ?? true else {
             return Detection(
@@ -47,8 +64,10 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
         let departure = sample.value - band.expected
         let relative = departure / max(abs(band.expected), band.scale)
         let isRelevant = isRelevant(departure, relative)
-        var members = bandScores(sample, band)
-        var score = isRelevant ? Statistics.median(members.map(\.score)) : 0
+        var members: [MemberScore] = []
+        members.reserveCapacity(configuration.algorithms.count + 1)
+        let agreed = scoreBand(sample, band, &members)
+        var score = isRelevant ? agreed : 0
         var rarityDays = 0.0
         for index in streaming.indices {
             let algorithm = streaming[index].algorithm
@@ -57,6 +76,10 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
             if isRelevant || algorithm.isAboutShape { score = max(score, judged.score) }
             rarityDays = max(rarityDays, judged.rarityDays)
         }
+        if let watch {
+            members.append(MemberScore(name: BreachWatch.name, score: watch.score))
+            score = max(score, watch.score)
+        }
         let transition = hysteresis.update(score: score, at: sample.timestamp, configuration)
         if !hysteresis.isOpen, score < configuration.threshold { baseline.update(sample) }
         return Detection(
@@ -64,16 +87,27 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
             members: members, transition: transition, rarityDays: rarityDays)
     }
 
-    private mutating func bandScores(_ sample: Sample, _ band: Band) -> [MemberScore] {
+    /// Appends the scores of the detectors that look at the band, and gives their median.
+    private mutating func scoreBand(_ sample: Sample, _ band: Band, _ members: inout [MemberScore]) -> Double {
         let (time, value) = (sample.timestamp, sample.value)
-        return configuration.algorithms.filter(\.isBand).map { algorithm in
+        var scores = SIMD4<Double>(repeating: 0)
+        var count = 0
+        for algorithm in configuration.algorithms where algorithm.isBand {
             let score =
                 switch algorithm {
                 case .threeSigma: threeSigma.update(timestamp: time, value: value, band: band)
                 case .mad: mad.update(timestamp: time, value: value, band: band)
                 default: iqr.update(timestamp: time, value: value, band: band)
                 }
-            return MemberScore(name: algorithm.rawValue, score: score)
+            members.append(MemberScore(name: algorithm.rawValue, score: score))
+            scores[count] = score
+            count += 1
+        }
+        switch count {
+        case 0: return 0
+        case 1: return scores[0]
+        case 2: return (scores[0] + scores[1]) / 2
+        default: return max(min(scores[0], scores[1]), min(max(scores[0], scores[1]), scores[2]))
         }
     }
 

@@ -2,7 +2,7 @@
 ///
 /// The quartiles are those of the last 32 residuals within 4.5 deviations of the band; the interquartile range is never
 /// taken to be smaller than the band's, and the middle of the quartiles never farther than one deviation from the
-/// band's. State: at most 33 words.
+/// band's. State: at most 65 words.
 package struct IQRDetector: Detector, Equatable, Codable {
     /// Name in configurations and explanations.
     package static let name = "iqr"
@@ -13,6 +13,7 @@ package struct IQRDetector: Detector, Equatable, Codable {
     /// Ring of residuals in units of the band.
     private var residuals: [Double] = []
     private var next = 0
+    private var sorted: [Double] = []
 
     /// A detector that has seen nothing.
     package init() {}
@@ -30,8 +31,7 @@ package struct IQRDetector: Detector, Equatable, Codable {
     private func distance(of deviation: Double) -> Double {
         var lower = -Self.normalQuartile
         var upper = Self.normalQuartile
-        if residuals.count >= 8 {
-            let sorted = residuals.sorted()
+        if sorted.count >= 8 {
             let first = Statistics.quantile(sorted: sorted, 0.25)
             let third = Statistics.quantile(sorted: sorted, 0.75)
             let middle = max(-1, min(1, (first + third) / 2))
@@ -45,12 +45,58 @@ package struct IQRDetector: Detector, Equatable, Codable {
     }
 
     private mutating func insert(_ residual: Double) {
-        if residuals.count < Self.capacity {
+        guard residuals.count == Self.capacity, residuals.indices.contains(next), sorted.count == Self.capacity else {
             residuals.append(residual)
-        } else {
-            let place = residuals.indices.contains(next) ? next : 0
-            residuals[place] = residual
-            next = (place + 1) % Self.capacity
+            sorted.insert(residual, at: rank(of: residual))
+            return
         }
+        var place = rank(of: residuals[next])
+        residuals[next] = residual
+        next = (next + 1) % Self.capacity
+        // The new one moves from the place of the old one to its own.
+        while place > 0, sorted[place - 1] > residual {
+            sorted[place] = sorted[place - 1]
+            place -= 1
+        }
+        while place + 1 < Self.capacity, sorted[place + 1] < residual {
+            sorted[place] = sorted[place + 1]
+            place += 1
+        }
+        sorted[place] = residual
+    }
+
+    /// Place of the first of the sorted residuals that is not smaller.
+    private func rank(of residual: Double) -> Int {
+        var low = 0
+        var high = sorted.count
+        while low < high {
+            let middle = (low + high) / 2
+            if sorted[middle] < residual { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case residuals, next
+    }
+
+    /// What is sorted is not stored.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        residuals = try container.decode([Double].self, forKey: .residuals).suffix(Self.capacity)
+        next = try container.decode(Int.self, forKey: .next)
+        guard residuals.allSatisfy(\.isFinite),
+            residuals.count < Self.capacity ? next == 0 : residuals.indices.contains(next)
+        else {
+            throw DecodingError.dataCorruptedError(forKey: .next, in: container, debugDescription: "not a ring")
+        }
+        sorted = residuals.sorted()
+    }
+
+    /// Stores the residuals in their order of time.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(residuals, forKey: .residuals)
+        try container.encode(next, forKey: .next)
     }
 }

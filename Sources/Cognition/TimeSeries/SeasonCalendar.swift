@@ -14,10 +14,17 @@ struct SeasonCalendar {
     /// Mean place of the points within their buckets, in [0,1).
     private let center: Double
     private let weekdays: [Int]
-    /// Median of each day's bucket, `nil` without points.
+    /// Median of each day's bucket without the trend, `nil` without points.
     private let cells: [[Double?]]
     private let overall: Double
     private let samples: [Sample]
+    /// Units a day by which the level moves steadily; 0 where it does not.
+    let slopePerDay: Double
+
+    /// Days from which on a trend is looked for, and the share by which it must shrink the residuals of days it has not
+    /// seen.
+    private static let leastTrendDays = 4
+    private static let trendGain = 0.5
 
     /// - Parameters:
     ///   - samples: usable, ascending, at least one.
@@ -45,8 +52,46 @@ struct SeasonCalendar {
         }
         center = fractions / Double(samples.count)
         weekdays = numbers.map(calendar.weekday)
-        cells = values.map { $0.map { $0.isEmpty ? nil : Statistics.median($0) } }
-        overall = Statistics.median(samples.map(\.value))
+        let medians = values.map { $0.map { $0.isEmpty ? nil : Statistics.median($0) } }
+        let levels = zip(numbers, medians).map { number, row in
+            (day: Double(number), level: Statistics.median(row.compactMap { $0 }))
+        }
+        let slope = Self.trend(levels)
+        slopePerDay = slope
+        let (end, count) = (Double(numbers.last ?? 0) + 1, Double(buckets))
+        cells = zip(numbers, medians).map { number, row in
+            row.enumerated().map { bucket, cell in
+                cell.map { $0 + slope * (end - Double(number) - (Double(bucket) + 0.5) / count) }
+            }
+        }
+        overall =
+            slope == 0
+            ? Statistics.median(samples.map(\.value)) : Statistics.median(cells.flatMap { $0.compactMap { $0 } })
+    }
+
+    /// The slope of a steady trend of the days' levels by Theil and Sen; 0 where the other days' line does not tell a day's
+    /// level much better than their median: a weekend at the end of a week must not pass for a trend, nor a trend for one.
+    private static func trend(_ levels: [(day: Double, level: Double)]) -> Double {
+        func slope(_ points: [(day: Double, level: Double)]) -> Double {
+            let slopes = points.indices.flatMap { first in
+                points[(first + 1)...].map { ($0.level - points[first].level) / max(1, $0.day - points[first].day) }
+            }
+            return Statistics.median(slopes)
+        }
+        // The days at the ends are not whole.
+        let whole = levels.count > leastTrendDays + 1 ? Array(levels.dropFirst().dropLast()) : levels
+        guard whole.count >= leastTrendDays else { return 0 }
+        var plain = 0.0
+        var line = 0.0
+        for (index, point) in whole.enumerated() {
+            var others = whole
+            others.remove(at: index)
+            let slope = slope(others)
+            let offset = Statistics.median(others.map { $0.level - slope * $0.day })
+            line += abs(point.level - offset - slope * point.day)
+            plain += abs(point.level - Statistics.median(others.map(\.level)))
+        }
+        return line < (1 - trendGain) * plain ? slope(whole) : 0
     }
 
     /// The simplest season that no other one beats by `minimumGain`, and more with few days, on days it was not learned

@@ -16,6 +16,22 @@ struct SeasonTable: Sendable, Equatable, Codable {
         counts = Array(repeating: 0, count: max(1, buckets))
     }
 
+    private enum CodingKeys: String, CodingKey {
+        case period, rate, values, counts
+    }
+
+    /// - Throws: `DecodingError` for a table without buckets, or with values and counts that do not belong together.
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        period = try container.decode(Int64.self, forKey: .period)
+        rate = try container.decode(Double.self, forKey: .rate)
+        values = try container.decode([Double].self, forKey: .values)
+        counts = try container.decode([Double].self, forKey: .counts)
+        guard period > 0, !values.isEmpty, values.count == counts.count else {
+            throw DecodingError.dataCorruptedError(forKey: .values, in: container, debugDescription: "not a table")
+        }
+    }
+
     /// Bytes beside the value itself.
     var heapBytes: Int { MemoryLayout<Double>.stride * (values.count + counts.count) }
 

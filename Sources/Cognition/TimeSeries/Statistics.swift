@@ -8,6 +8,8 @@
 enum Statistics {
     /// Scale of the median absolute deviation that estimates a normal distribution's standard deviation.
     static let madToSigma = 1.4826
+    /// Base-2 logarithm of 0.3, what is left of the score at 4.5 deviations.
+    private static let logarithm = -1.7369655941662063
 
     /// The quantile of sorted values by linear interpolation (Hyndman and Fan 1996, type 7); 0 when empty.
     static func quantile(sorted values: [Double], _ probability: Double) -> Double {
@@ -36,6 +38,9 @@ enum Statistics {
         return (kept.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(kept.count - 1)).squareRoot()
     }
 
+    /// Natural logarithm of `1 + value`, exact for small values.
+    static func logarithm(onePlus value: Double) -> Double { log1p(value) }
+
     /// Standard normal distribution function.
     static func normalCDF(_ z: Double) -> Double { 0.5 * erfc(-z / 2.0.squareRoot()) }
 
@@ -55,7 +60,7 @@ enum Statistics {
     static func score(deviation: Double) -> Double {
         guard !deviation.isNaN else { return 0 }
         let share = deviation / 4.5
-        return 1 - pow(0.3, share * share)
+        return 1 - exp2(logarithm * share * share)
     }
 
     /// Score in [0,1] of an event by the natural logarithm of its probability; 0.7 at that of 4.5 standard deviations.

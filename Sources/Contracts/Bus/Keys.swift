@@ -78,6 +78,12 @@ package struct Keys: Sendable, Equatable {
     /// Learned baselines of a partition by series.
     package func baselines(_ partition: Partition) -> String { key(partition, "baselines") }
 
+    /// Thresholds that people have moved, of a partition by series.
+    package func calibrations(_ partition: Partition) -> String { key(partition, "calibrations") }
+
+    /// Proposed thresholds by id.
+    package var proposals: String { global("proposals") }
+
     /// Statistics of past executions of a partition by runbook.
     package func trackRecord(_ partition: Partition) -> String { key(partition, "track-record") }
 

@@ -46,12 +46,21 @@ package struct Anomaly: Sendable, Equatable {
     package var window: [SamplePoint]
     /// In [0,1]; below 1 when the baseline was learned from less than seven days.
     package var baselineConfidence: Double
+    /// Members whose score has reached the threshold since `started`, in the order in which they did.
+    package var seenBy: [String]
+    /// Days in which a departure as large as the largest since `started` comes once; 0 where that is not known.
+    package var rarityDays: Double
+    /// Score from which samples of this series are unusual, in [0,1].
+    package var threshold: Double
+    /// Largest score since `started`, in [0,1].
+    package var peakScore: Double
 
     package init(
         id: String, series: SeriesID, entity: Entity, unit: String, status: Status, started: Timestamp,
         detected: Timestamp, updated: Timestamp, ended: Timestamp?, value: Double, expected: Double, lower: Double,
         upper: Double, relativeDeviation: Double, score: Double, members: [String: Double], severity: Severity,
-        forecast: Breach?, window: [SamplePoint], baselineConfidence: Double
+        forecast: Breach?, window: [SamplePoint], baselineConfidence: Double, seenBy: [String] = [],
+        rarityDays: Double = 0, threshold: Double = 0.7, peakScore: Double? = nil
     ) {
         self.id = id
         self.series = series
@@ -73,6 +82,10 @@ package struct Anomaly: Sendable, Equatable {
         self.forecast = forecast
         self.window = window
         self.baselineConfidence = baselineConfidence
+        self.seenBy = seenBy
+        self.rarityDays = rarityDays
+        self.threshold = threshold
+        self.peakScore = peakScore ?? score
     }
 }
 
@@ -94,10 +107,14 @@ package struct Breach: Sendable, Equatable {
     package var slopePerHour: Double
     /// The limit is exceeded already.
     package var breached: Bool
+    /// Where the limit is known from.
+    package var source: LimitSource
+    /// Why it is a limit, for people; may be empty.
+    package var reason: String
 
     package init(
         limit: Double, p10: Double?, p50: Double?, p90: Double?, probability: Double, horizon: Double,
-        slopePerHour: Double, breached: Bool
+        slopePerHour: Double, breached: Bool, source: LimitSource = .declared, reason: String = ""
     ) {
         self.limit = limit
         self.p10 = p10
@@ -107,5 +124,19 @@ package struct Breach: Sendable, Equatable {
         self.horizon = horizon
         self.slopePerHour = slopePerHour
         self.breached = breached
+        self.source = source
+        self.reason = reason
     }
+}
+
+/// Where a limit is known from.
+package enum LimitSource: String, Sendable, CaseIterable {
+    /// The metrics map.
+    case declared
+    /// A metric beside this one that holds its capacity.
+    case companion
+    /// An alerting rule of the metrics source.
+    case alertRule = "alert-rule"
+    /// The level at which the series has saturated before.
+    case learned
 }

@@ -43,6 +43,13 @@ package enum Readable {
         }
     }
 
+    /// How seldom something comes, as in `once in 40 days`; `nil` for what comes daily or is not known.
+    package static func rarity(days: Double) -> String? {
+        guard days >= 2 else { return nil }
+        if days >= 3_650 { return "less than once in ten years" }
+        return days >= 730 ? "once in \(Int(days / 365)) years" : "once in \(Int(days)) days"
+    }
+
     private static func bytes(_ value: Double) -> String {
         var scaled = value
         for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {

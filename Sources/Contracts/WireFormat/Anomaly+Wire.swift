@@ -29,7 +29,10 @@ extension Anomaly: WireMessage {
             score: try Check.unit(proto.score, type, "score"), members: proto.members,
             severity: try Severity(proto: proto.severity, type: type),
             forecast: proto.hasForecast ? try Breach(proto: proto.forecast) : nil, window: window,
-            baselineConfidence: try Check.unit(proto.baselineConfidence, type, "baseline_confidence"))
+            baselineConfidence: try Check.unit(proto.baselineConfidence, type, "baseline_confidence"),
+            seenBy: proto.seenBy, rarityDays: max(0, try Check.finite(proto.rarityDays, type, "rarity_days")),
+            threshold: try Check.unit(proto.threshold, type, "threshold"),
+            peakScore: try Check.unit(proto.peakScore, type, "peak_score"))
     }
 
     package var proto: Sre_V1_Anomaly {
@@ -54,6 +57,11 @@ extension Anomaly: WireMessage {
             if let forecast { $0.forecast = forecast.proto }
             $0.window = window.map(\.proto)
             $0.baselineConfidence = baselineConfidence
+            $0.seenBy = seenBy
+            $0.rarityDays = rarityDays
+            $0.threshold = threshold
+            $0.peakScore = peakScore
+            $0.explanation = explanation
         }
     }
 }
@@ -66,7 +74,8 @@ extension Breach {
             p50: proto.hasP50S ? proto.p50S : nil, p90: proto.hasP90S ? proto.p90S : nil,
             probability: try Check.unit(proto.probability, type, "probability"),
             horizon: try Check.finite(proto.horizonS, type, "horizon_s"),
-            slopePerHour: try Check.finite(proto.slopePerHour, type, "slope_per_hour"), breached: proto.breached)
+            slopePerHour: try Check.finite(proto.slopePerHour, type, "slope_per_hour"), breached: proto.breached,
+            source: LimitSource(proto: proto.limitSource), reason: proto.limitReason)
     }
 
     var proto: Sre_V1_BreachForecast {
@@ -79,6 +88,29 @@ extension Breach {
             $0.horizonS = horizon
             $0.slopePerHour = slopePerHour
             $0.breached = breached
+            $0.limitSource = source.proto
+            $0.limitReason = reason
+        }
+    }
+}
+
+extension LimitSource {
+    /// A source that this version does not know counts as declared: what follows from a limit is the same for all.
+    init(proto: Sre_V1_LimitSource) {
+        switch proto {
+        case .companion: self = .companion
+        case .alertRule: self = .alertRule
+        case .learned: self = .learned
+        case .declared, .unspecified, .UNRECOGNIZED: self = .declared
+        }
+    }
+
+    var proto: Sre_V1_LimitSource {
+        switch self {
+        case .declared: .declared
+        case .companion: .companion
+        case .alertRule: .alertRule
+        case .learned: .learned
         }
     }
 }

@@ -68,6 +68,12 @@ extension GatewayAPI {
         var days: Double
         var confidence: Double
         var season: String
+        /// Why this season, and why these algorithms.
+        var seasonReason: String
+        var algorithms: [String]?
+        var algorithmsReason: String?
+        var limit: Double?
+        var limitReason: String?
         var expectedNow: Double
         var lowerNow: Double
         var upperNow: Double
@@ -79,13 +85,17 @@ extension GatewayAPI {
         for partition in Partition.all(count: partitions) {
             for bytes in try await store.fields(keys.baselines(partition)).values {
                 guard let record = try? JSONDecoder().decode(BaselineRecord.self, from: Data(bytes)) else { continue }
-                let band = record.baseline.band(at: now.rawValue)
+                let baseline = record.learned.baseline
+                let band = baseline.band(at: now.rawValue)
                 rows.append(
                     BaselineRow(
                         metric: record.metric, labels: record.labels,
-                        learnedAt: "\(Timestamp(milliseconds: record.learnedAt))", points: record.baseline.points,
-                        days: record.baseline.spanDays, confidence: record.baseline.confidence,
-                        season: record.baseline.season.rawValue, expectedNow: band.expected, lowerNow: band.lower,
+                        learnedAt: "\(Timestamp(milliseconds: record.learnedAt))", points: baseline.points,
+                        days: baseline.spanDays, confidence: baseline.confidence,
+                        season: baseline.season.rawValue, seasonReason: baseline.seasonReason,
+                        algorithms: record.learned.choice?.algorithms.map(\.rawValue),
+                        algorithmsReason: record.learned.choice?.reason, limit: record.learned.limit?.value,
+                        limitReason: record.learned.limit?.reason, expectedNow: band.expected, lowerNow: band.lower,
                         upperNow: band.upper))
             }
         }

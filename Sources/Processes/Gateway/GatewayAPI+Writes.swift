@@ -5,6 +5,7 @@ import Decision
 import Foundation
 import Hummingbird
 import Model
+import Perception
 import Runtime
 import Settings
 import Signatures
@@ -151,12 +152,19 @@ extension GatewayAPI {
             Receipt(plan: filed.record.id, state: state, approver: principal.subject, repeated: repeated))
     }
 
-    func learn(_ context: GatewayContext) async throws -> Response {
+    func learn(_ request: Request, _ context: GatewayContext) async throws -> Response {
         let key = BaselineLearner.statusKey(keys)
+        let metric = request.uri.queryParameters["metric"].map(String.init)
+        let known = configuration().metrics.map(\.name)
+        if let metric, !known.contains(metric) {
+            throw Problem(.badRequest, "metric is '\(metric)'; valid: \(known.joined(separator: ", "))")
+        }
         let now = ProcessContext.now()
         let subject = context.principal?.subject ?? ""
         let transaction = Transaction(changes: [
-            .set(key: key, fields: [Field("requested", "\(now.rawValue)"), Field("requester", subject)])
+            .set(
+                key: key,
+                fields: [Field(BaselineLearner.requestField(metric), "\(now.rawValue)"), Field("requester", subject)])
         ])
         _ = try await store.transition(transaction)
         return try json(["requested": "\(now)", "requester": subject], status: .accepted)

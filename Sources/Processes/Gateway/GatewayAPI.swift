@@ -82,7 +82,7 @@ package struct GatewayAPI: Sendable {
             try await decide(.abort, request, context)
         }
         router.group().add(middleware: Authentication(tokens: tokens, needed: .operator))
-            .post("/api/baseline/learn") { _, context in try await learn(context) }
+            .post("/api/baseline/learn") { request, context in try await learn(request, context) }
         return router
     }
 

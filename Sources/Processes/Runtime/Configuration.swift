@@ -81,7 +81,10 @@ package struct LoadedConfiguration: Sendable {
                         minimumRelativeDeviation: metric.minimumRelativeDeviation, consecutive: analysis.openAfter,
                         clearAfter: analysis.closeAfter,
                         coolDownMilliseconds: Int64(metric.coolDownSeconds * 1_000),
-                        algorithms: metric.algorithms.compactMap { Algorithm(rawValue: $0) }))
+                        flappingMilliseconds: Int64(metric.flappingSeconds * 1_000),
+                        algorithms: metric.algorithms.compactMap { Algorithm(rawValue: $0) }),
+                    choosesAlgorithms: metric.algorithms.isEmpty, unit: metric.unit,
+                    findsLimits: metric.findsLimits && metric.limit == nil)
             },
             forecast: BreachForecastConfiguration(horizonSeconds: analysis.horizonHours * 3_600),
             baseline: BaselineConfiguration(

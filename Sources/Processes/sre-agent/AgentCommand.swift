@@ -9,6 +9,6 @@ struct AgentCommand: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, DownCommand.self, StatusCommand.self, StreamsCommand.self, DeadLetterCommand.self,
             AuditCommand.self, PolicyCommand.self, ReportCommand.self, RecoverCommand.self, DemoCommand.self,
-            BacktestCommand.self, ExplainCommand.self,
+            BacktestCommand.self, ExplainCommand.self, LearnCommand.self, FeedbackCommand.self, ProposalsCommand.self,
         ])
 }

@@ -128,6 +128,9 @@ struct DemoStory: Sendable {
         )
         note("deviation  \(Readable.percent(anomaly.relativeDeviation))   score \(Readable.number(anomaly.score))")
         note("severity   \(anomaly.severity.rawValue)")
+        note(
+            "seen by    \(([anomaly.seenBy.joined(separator: ", ")] + [anomaly.rarity].compactMap { $0 }).joined(separator: "; "))"
+        )
         guard let forecast = anomaly.forecast, let p50 = forecast.p50 else {
             note("forecast   no breach within the horizon")
             return

@@ -51,7 +51,8 @@ struct ExplainCommand: AsyncParsableCommand {
         let from = history.csv == nil ? try history.interval(now: ProcessContext.now().rawValue).lowerBound : nil
         let run = Backtest(
             series.samples, detector: configuration.detector(of: metric), baselineConfiguration: analysis.baseline,
-            learningDays: analysis.learningDays, from: from)
+            learningDays: analysis.learningDays, choosesAlgorithms: configuration.choosesAlgorithms(of: metric),
+            from: from)
         guard let last = run.points.last, let baseline = run.baseline else {
             throw AgentFailure("\(series.name): \(run.problem.map { "\($0)" } ?? "no samples then")")
         }
@@ -62,12 +63,14 @@ struct ExplainCommand: AsyncParsableCommand {
         }
         var lines = [
             "season: \(baseline.seasonReason)", "points: \(baseline.points) over \(Int(baseline.spanDays)) days",
+            "algorithms: \(run.choice?.reason ?? "named by the metrics map")",
         ]
-        let limit = series.definition?.limit
+        let limit = series.limit ?? learnedLimit(run.points.map(\.sample), series)
+        if let limit { lines.append("limit: \(Self.short(limit.value)), \(limit.source.rawValue): \(limit.reason)") }
         // Without a limit only the path is asked for: this one is beyond all values that count.
         let breach = BreachForecaster.forecast(
-            recent: run.points.map(\.sample), limit: limit ?? 9.9e149,
-            limitIsUpper: series.definition?.direction != .below, baseline: baseline,
+            recent: run.points.map(\.sample), limit: limit?.value ?? 9.9e149,
+            limitIsUpper: limit?.isUpper ?? (series.definition?.direction != .below), baseline: baseline,
             configuration: analysis.forecast)
         points += (breach?.path ?? []).map { step in
             SeriesChart.Point(
@@ -78,13 +81,19 @@ struct ExplainCommand: AsyncParsableCommand {
             lines.append(
                 "anomaly since \(BacktestCommand.time(alarm.since)) \(end): \(Self.short(alarm.value)) instead of "
                     + "\(Self.short(alarm.expected)), seen by \(alarm.members.joined(separator: ", "))"
-                    + (alarm.rarityDays >= 2 ? ", comes once in \(Int(min(9_999, alarm.rarityDays))) days" : ""))
+                    + (Readable.rarity(days: alarm.rarityDays).map { ", comes \($0)" } ?? ""))
         }
         lines.append(
             "now: \(Self.short(last.sample.value)), expected \(Self.short(last.band.expected)) within "
                 + "\(Self.short(last.band.lower)) to \(Self.short(last.band.upper))")
         if limit != nil, let breach { lines.append(Self.sentence(breach)) }
-        return (SeriesChart(title: series.name, points: points, limit: limit), lines)
+        return (SeriesChart(title: series.name, points: points, limit: limit?.value), lines)
+    }
+
+    /// The level at which the series has saturated, where it has no other limit.
+    private func learnedLimit(_ samples: [Sample], _ series: HistoryOptions.History) -> SeriesLimit? {
+        guard series.definition?.direction != .below, series.definition?.findsLimits != false else { return nil }
+        return SaturationPoint.learn(from: samples, unit: series.definition?.unit ?? "")
     }
 
     /// Four digits.

@@ -14,10 +14,12 @@ struct HistoryOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: "Configuration file.")
     var config = "config/config.yaml"
 
-    @Option(help: "Begin of the time in question: ISO 8601, or hours ago as in -24h or days as in -30d.")
+    @Option(
+        parsing: .unconditional,
+        help: "Begin of the time in question: ISO 8601, or hours ago as in -24h or days as in -30d.")
     var from = "-7d"
 
-    @Option(help: "End of it.")
+    @Option(parsing: .unconditional, help: "End of it.")
     var to = "-0h"
 
     @Option(help: "Take only series with this label, as in service=cart.")
@@ -29,15 +31,15 @@ struct HistoryOptions: ParsableArguments {
     /// One series with what is known about it.
     struct History {
         var name: String
+        var labels: [String: String] = [:]
         var samples: [Sample]
         /// Known incidents, Unix milliseconds; empty without labels.
         var incidents: [ClosedRange<Int64>] = []
+        /// Limit that is declared or was found elsewhere.
+        var limit: SeriesLimit?
         /// What the metrics map says; `nil` for a file with a metric that is not in it.
         var definition: MetricDefinition?
     }
-
-    /// Days before the time in question that baselines are learned from.
-    private static let learningDays: Int64 = 7
 
     /// The time in question, Unix milliseconds.
     func interval(now: Int64) throws -> ClosedRange<Int64> {
@@ -46,7 +48,7 @@ struct HistoryOptions: ParsableArguments {
         return from...to
     }
 
-    /// All series of a metric, from a week before the time in question.
+    /// All series of a metric, from the learning days of the configuration before the time in question.
     func load(_ metric: String, _ configuration: LoadedConfiguration, now: Int64) async throws -> [History] {
         let definition = configuration.metrics.first { $0.name == metric }
         if let csv { return [try Self.read(csv, metric, definition)] }
@@ -63,7 +65,7 @@ struct HistoryOptions: ParsableArguments {
             url: settings.url, http: HTTPClient.shared, bearerToken: token,
             timeoutSeconds: Int64(settings.timeoutSeconds))
         let step = Int64(max(60, configuration.settings.checkIntervalSeconds) * 1_000)
-        let begin = interval.lowerBound - Self.learningDays * 86_400_000
+        let begin = interval.lowerBound - Int64(configuration.analysis.learningDays * 86_400_000)
         let answer = try await client.range(
             definition.query, from: Timestamp(milliseconds: begin / step * step),
             to: Timestamp(milliseconds: interval.upperBound / step * step), stepMilliseconds: step)
@@ -75,10 +77,12 @@ struct HistoryOptions: ParsableArguments {
         guard !series.isEmpty else {
             throw AgentFailure("\(settings.url) has no series of '\(metric)'\(label.map { " with \($0)" } ?? "") then")
         }
+        let limits = try await MetricHistory(source: client) { configuration }.knownLimits(of: definition)
         return series.map { series in
             History(
-                name: "\(SeriesID(metric: metric, labels: series.labels))",
+                name: "\(SeriesID(metric: metric, labels: series.labels))", labels: series.labels,
                 samples: series.points.map { Sample(timestamp: $0.time.rawValue, value: $0.value) },
+                limit: FoundLimit.best(limits, for: SeriesID(metric: metric, labels: series.labels)),
                 definition: definition)
         }
     }
@@ -131,6 +135,9 @@ struct HistoryOptions: ParsableArguments {
 }
 
 extension LoadedConfiguration {
+    /// Whether the algorithms that watch a metric are chosen series by series.
+    func choosesAlgorithms(of metric: String) -> Bool { analysis.metrics[metric]?.choosesAlgorithms ?? true }
+
     /// How a metric is watched; the standard way for one that is not in the map.
     func detector(of metric: String) -> DetectorConfiguration {
         analysis.metrics[metric]?.detector ?? DetectorConfiguration(threshold: settings.analysis.threshold)

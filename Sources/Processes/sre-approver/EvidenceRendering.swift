@@ -13,7 +13,15 @@ struct EvidenceRendering {
             lines.append(
                 "    expected \(amount(anomaly.expected, anomaly)), "
                     + "band \(amount(anomaly.lower, anomaly)) to \(amount(anomaly.upper, anomaly))")
-            if let forecast = anomaly.forecast { lines.append("    \(self.forecast(forecast, anomaly))") }
+            let facts = [
+                "since \(anomaly.started)",
+                anomaly.seenBy.isEmpty ? nil : "seen by \(Terminal.safe(anomaly.seenBy.joined(separator: ", ")))",
+                anomaly.rarity,
+            ]
+            lines.append("    \(facts.compactMap { $0 }.joined(separator: "; "))")
+            if let forecast = anomaly.forecast {
+                lines.append("    \(Terminal.safe(forecast.explanation(unit: anomaly.unit)))")
+            }
         }
         lines += ["", terminal.bold("suspects")]
         for suspect in incident.suspects.prefix(5) {
@@ -25,15 +33,6 @@ struct EvidenceRendering {
     }
 
     private func amount(_ value: Double, _ anomaly: Anomaly) -> String { Readable.amount(value, anomaly.unit) }
-
-    private func forecast(_ breach: Breach, _ anomaly: Anomaly) -> String {
-        let limit = amount(breach.limit, anomaly)
-        if breach.breached { return "the limit of \(limit) is exceeded" }
-        guard let p50 = breach.p50 else { return "no breach of \(limit) within \(Readable.duration(breach.horizon))" }
-        let times = [breach.p10, breach.p50, breach.p90].map { $0.map { Readable.duration($0) } ?? "later" }
-        return "the limit of \(limit) in \(Readable.duration(p50)) (10/50/90 %: \(times.joined(separator: ", "))), "
-            + "probability \(Readable.number(breach.probability))"
-    }
 
     /// Values as eight levels, at most 40 of them; gaps and what is not finite as a dot.
     static func sparkline(_ values: [Double]) -> String {

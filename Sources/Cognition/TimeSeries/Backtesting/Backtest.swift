@@ -32,6 +32,8 @@ package struct Backtest: Sendable {
     package private(set) var alarms: [Alarm] = []
     /// Samples that were judged, that is from the first baseline on.
     package private(set) var points: [Point] = []
+    /// Why these algorithms watched at the end; `nil` where they were given, or nothing was judged.
+    package private(set) var choice: DetectorChoice?
     /// The last baseline; `nil` when the history was too short for one.
     package private(set) var baseline: Baseline?
     /// Why there is none.
@@ -44,10 +46,12 @@ package struct Backtest: Sendable {
     ///   - configuration: when the series counts as anomalous.
     ///   - baselineConfiguration: how baselines are learned.
     ///   - learningDays: days that a baseline is learned from at most; default 7.
+    ///   - choosesAlgorithms: whether the algorithms are chosen with each baseline; default false, those of the configuration.
     ///   - from: first sample that is judged, Unix milliseconds; `nil` for as early as possible.
     package init(
         _ samples: [Sample], detector configuration: DetectorConfiguration = .init(),
-        baselineConfiguration: BaselineConfiguration = .init(), learningDays: Double = 7, from: Int64? = nil
+        baselineConfiguration: BaselineConfiguration = .init(), learningDays: Double = 7,
+        choosesAlgorithms: Bool = false, from: Int64? = nil
     ) {
         let usable = BaselineFit.cleaned(samples)
         var ensemble = StreamingEnsemble()
@@ -56,23 +60,28 @@ package struct Backtest: Sendable {
         for (index, sample) in usable.enumerated() {
             if let time = due, sample.timestamp >= time {
                 due = sample.timestamp &+ (detector == nil ? Self.day / 24 : Self.day)
-                learn(usable[..<index], at: sample.timestamp, learningDays, baselineConfiguration)
+                let oldest = Double(sample.timestamp) - learningDays * Double(Self.day)
+                let past = Array(usable[..<index].drop { Double($0.timestamp) < oldest })
+                learn(past, baselineConfiguration)
                 if let baseline {
                     due = sample.timestamp &+ Self.day
+                    var changed = configuration
+                    if choosesAlgorithms {
+                        choice = LearnedSeries.choice(past, baseline, configuration)
+                        changed.algorithms = choice?.algorithms ?? configuration.algorithms
+                    }
                     if detector == nil {
-                        detector = EnsembleDetector(
-                            baseline: baseline, configuration: configuration, ensemble: ensemble)
+                        detector = EnsembleDetector(baseline: baseline, configuration: changed, ensemble: ensemble)
                     } else {
                         detector?.baseline = baseline
+                        detector?.configure(changed)
                     }
                 }
             }
-            guard var live = detector else {
+            guard let detection = detector?.update(sample) else {
                 _ = ensemble.update(sample)
                 continue
             }
-            let detection = live.update(sample)
-            detector = live
             guard sample.timestamp >= from ?? .min else { continue }
             take(detection, sample, configuration.threshold)
         }
@@ -86,6 +95,15 @@ package struct Backtest: Sendable {
 
     /// Anomalies a day; 0 when nothing was judged.
     package var alarmsPerDay: Double { days > 0 ? Double(alarms.count) / days : 0 }
+
+    /// Alarms that no alarm of another run overlaps.
+    package func alarms(notIn other: Backtest) -> [Alarm] {
+        func span(_ alarm: Alarm) -> ClosedRange<Int64> {
+            alarm
+                .since...max(alarm.since, alarm.until ?? max(alarm.since, points.last?.sample.timestamp ?? alarm.since))
+        }
+        return alarms.filter { alarm in !other.alarms.contains { span($0).overlaps(span(alarm)) } }
+    }
 
     /// Share of anomalies that meet an interval, and share of intervals that are met; `nil` of nothing.
     ///
@@ -106,13 +124,9 @@ package struct Backtest: Sendable {
         )
     }
 
-    private mutating func learn(
-        _ past: ArraySlice<Sample>, at time: Int64, _ days: Double, _ configuration: BaselineConfiguration
-    ) {
-        let oldest = Double(time) - days * Double(Self.day)
+    private mutating func learn(_ past: [Sample], _ configuration: BaselineConfiguration) {
         do throws(BaselineError) {
-            baseline = try Baseline.learn(
-                from: Array(past.drop { Double($0.timestamp) < oldest }), configuration: configuration)
+            baseline = try Baseline.learn(from: past, configuration: configuration)
             problem = nil
         } catch {
             if baseline == nil { problem = error }
@@ -129,6 +143,9 @@ package struct Backtest: Sendable {
                 Alarm(
                     since: since, confirmed: sample.timestamp, until: nil, score: -1, value: sample.value,
                     expected: detection.band.expected, members: [], rarityDays: 0))
+        case .reopened:
+            isOpen = true
+            if !alarms.isEmpty { alarms[alarms.count - 1].until = nil }
         case .ongoing: isOpen = true
         case .closed(_, let until):
             if !alarms.isEmpty { alarms[alarms.count - 1].until = until }

@@ -23,16 +23,18 @@ package struct ThresholdProposal: Sendable, Equatable, Codable {
     ///   - configuration: all but the threshold.
     ///   - baselineConfiguration: how baselines are learned.
     ///   - learningDays: days that a baseline is learned from at most.
+    ///   - choosesAlgorithms: whether the algorithms are chosen with each baseline.
     package init(
         _ samples: [Sample], alarmsPerDay: Double, incidents: [ClosedRange<Int64>] = [],
         detector configuration: DetectorConfiguration = .init(), baselineConfiguration: BaselineConfiguration = .init(),
-        learningDays: Double = 7
+        learningDays: Double = 7, choosesAlgorithms: Bool = false
     ) {
         trials = [0.6, 0.7, 0.8, 0.9, 0.95].map { threshold in
             var changed = configuration
             changed.threshold = threshold
             let run = Backtest(
-                samples, detector: changed, baselineConfiguration: baselineConfiguration, learningDays: learningDays)
+                samples, detector: changed, baselineConfiguration: baselineConfiguration, learningDays: learningDays,
+                choosesAlgorithms: choosesAlgorithms)
             let agreement = run.agreement(with: incidents)
             return Trial(
                 threshold: threshold, alarmsPerDay: run.alarmsPerDay, precision: agreement.precision,

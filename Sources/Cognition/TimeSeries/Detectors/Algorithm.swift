@@ -17,6 +17,9 @@ package enum Algorithm: String, Sendable, Equatable, Codable, CaseIterable {
     case isolationForest = "isolation-forest"
     case randomCutForest = "random-cut-forest"
     case oneClassSVM = "one-class-svm"
+    case seasonalTail = "seasonal-tail"
+    case logTail = "log-tail"
+    case rateTail = "rate-tail"
 
     /// What a series is watched with unless its metric says otherwise.
     package static let standard: [Algorithm] = [.threeSigma, .mad, .iqr, .ensemble]
@@ -27,10 +30,17 @@ package enum Algorithm: String, Sendable, Equatable, Codable, CaseIterable {
     /// Whether it sees what need not depart from the expected value, so that least deviations do not apply.
     var isAboutShape: Bool {
         switch self {
+        // What was transformed before has no deviation in the unit of the series.
+        case .rateTail, .logTail: true
         case .flatLine, .missingData, .counterReset, .varianceChange, .matrixProfile: true
         default: false
         }
     }
+
+    /// The parts of the ensemble behind a pre-processing.
+    private typealias Composed<First: Preprocessing> = ComposedDetector<
+        First, ReferencePool, RunningScale, TailCalibration
+    >
 
     /// A streaming detector that has seen nothing; `nil` for one that needs a band.
     var streaming: (any StreamingDetector)? {
@@ -50,6 +60,9 @@ package enum Algorithm: String, Sendable, Equatable, Codable, CaseIterable {
         case .isolationForest: IsolationForestDetector()
         case .randomCutForest: RandomCutForestDetector()
         case .oneClassSVM: OneClassSupportDetector()
+        case .seasonalTail: Composed(preprocessing: NoPreprocessing())
+        case .logTail: Composed(preprocessing: LogarithmicScale())
+        case .rateTail: Composed(preprocessing: CounterRate())
         }
     }
 }

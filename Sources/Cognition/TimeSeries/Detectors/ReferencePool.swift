@@ -3,9 +3,9 @@
 /// References: the level of the last samples, the level of the last day, the typical day, and the typical day and week
 /// each moved to the present level. A reference counts by the inverse cube of the scale of its residuals, so that the
 /// best ones decide. State: about 470 words.
-struct ReferencePool: Sendable, Equatable, Codable {
+struct ReferencePool: Seasonality {
     /// What the references and their combination say about an instant.
-    struct Prediction {
+    struct Prediction: ExpectedValue {
         /// By reference; `nan` of one that has not seen its period yet.
         var references = SIMD8<Double>(repeating: .nan)
         /// All together.
@@ -36,10 +36,9 @@ struct ReferencePool: Sendable, Equatable, Codable {
     /// Bytes beside the value itself.
     var heapBytes: Int { daily.heapBytes + weekly.heapBytes }
 
-    /// The predictions for an instant, made before the value is known, and the value put to the test.
-    ///
-    /// - Parameter age: days since the first sample.
-    mutating func predict(_ value: Double, at timestamp: Int64, age: Double) -> Prediction {
+    /// The predictions for the clock's newest sample, made before its value is known, and the value put to the test.
+    mutating func predict(_ value: Double, at clock: SampleClock) -> Prediction {
+        let (timestamp, age) = (clock.now, clock.ageDays)
         var prediction = Prediction()
         guard count > 0 else {
             prediction.combined = value
@@ -82,13 +81,9 @@ struct ReferencePool: Sendable, Equatable, Codable {
         counts.replace(with: counted, where: isThere)
     }
 
-    /// Takes in a value.
-    ///
-    /// - Parameters:
-    ///   - value: bounded, so that an anomaly does not become the reference.
-    ///   - prediction: what was predicted for it.
-    ///   - step: usual distance of samples in milliseconds.
-    mutating func update(_ value: Double, _ prediction: Prediction, at timestamp: Int64, step: Double) {
+    /// Takes in a value that is bounded, so that an anomaly does not become the reference.
+    mutating func update(_ value: Double, _ prediction: Prediction, at clock: SampleClock) {
+        let (timestamp, step) = (clock.now, clock.step)
         let perDay = max(1, Double(SeasonalProfile.day) / step)
         count = min(count + 1, 1e9)
         guard count > 1 else {

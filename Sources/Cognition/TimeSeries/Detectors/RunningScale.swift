@@ -26,3 +26,14 @@ struct RunningScale: Sendable, Equatable, Codable {
         mean += (bounded - mean) / min(Double(count), window)
     }
 }
+
+extension RunningScale: ResidualMeasure {
+    /// Over a thousand residuals.
+    init() { self.init(window: 1_000) }
+
+    mutating func magnitude(_ residual: Double, floor: Double) -> Double {
+        let noise = max(value, floor)
+        update(residual)
+        return noise > 0 ? abs(residual) / noise : 0
+    }
+}

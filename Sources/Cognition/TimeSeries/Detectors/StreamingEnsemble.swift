@@ -17,9 +17,8 @@ package struct StreamingEnsemble: StreamingDetector {
     /// Name in configurations and explanations.
     package static let name = "ensemble"
 
-    private static let warmUp = 100
+    private static let warmUp = Composition.warmUp
     private static let threshold = 0.7
-    private static let window = 1_000.0
     private static let hour: Int64 = 3_600_000
     /// Share of the range from which a novelty counts; of the mean residual of the last hours.
     private static let novelShare = 0.063
@@ -34,17 +33,12 @@ package struct StreamingEnsemble: StreamingDetector {
     private static let fading = 12 * 3_600_000.0
     private static let fadingSamples = 6.0
 
-    private var first: Int64?
-    private var last: Int64 = 0
+    private var clock = SampleClock()
     private var lastValue = 0.0
     private var hourBegan: Int64 = 0
-    private var count = 0
-    /// Usual distance of samples, milliseconds.
-    private var step = 60_000.0
-    private var logPerDay = 7.27
     private var references = ReferencePool()
-    private var scale = RunningScale(window: window)
-    private var stepScale = RunningScale(window: window)
+    private var scale = RunningScale()
+    private var stepScale = RunningScale()
     private var tail = TailCalibration()
     private var stepTail = TailCalibration()
     private var range = SeriesRange()
@@ -75,60 +69,42 @@ package struct StreamingEnsemble: StreamingDetector {
     /// Unusable samples, and ones that are not newer than the last, score 0 and change nothing.
     package mutating func read(_ sample: Sample) -> EnsembleReading {
         let (time, value) = (sample.timestamp, sample.value)
-        guard sample.isUsable, first == nil || time > last else { return EnsembleReading() }
-        guard let first else {
-            self.first = time
-            begin(sample)
+        guard sample.isUsable, clock.advance(to: time) else { return EnsembleReading() }
+        let prediction = references.predict(value, at: clock)
+        guard clock.count > 1 else {
+            begin(sample, prediction)
             return EnsembleReading(expected: value, lower: value, upper: value)
         }
-        let elapsed = min(Double(time) - Double(last), Double(SeasonalProfile.day))
-        let age = (Double(time) - Double(first)) / Double(SeasonalProfile.day)
-        count = min(count + 1, 1 << 40)
-        follow(elapsed)
-        let prediction = references.predict(value, at: time, age: age)
         let expected = prediction.combined
         let residual = value - expected
         let reach = 3 * scale.value
         var reading = EnsembleReading(expected: expected, lower: expected - reach, upper: expected + reach)
-        reading.ageDays = age
+        reading.ageDays = clock.ageDays
         let isNewHour = Double(time) - Double(hourBegan) >= Double(Self.hour)
         if isNewHour { hourBegan = time }
         reading.novelty = novelty(of: value, residual, prediction, isNewHour)
+        let bound = clock.count > Self.warmUp / 2 && scale.value > 0 ? reach : .greatestFiniteMagnitude
         let rarity = rarity(residual: residual, step: value - lastValue, expected: expected)
-        let bound = count > Self.warmUp / 2 && scale.value > 0 ? reach : .greatestFiniteMagnitude
-        scale.update(residual)
-        references.update(expected + max(-bound, min(bound, residual)), prediction, at: time, step: step)
-        last = time
+        references.update(expected + max(-bound, min(bound, residual)), prediction, at: clock)
         lastValue = value
-        memory *= exp(-elapsed / max(Self.fading, Self.fadingSamples * step))
-        if count > Self.warmUp { judge(&reading, rarity: rarity, at: time) }
+        memory *= exp(-clock.elapsed / max(Self.fading, Self.fadingSamples * clock.step))
+        if clock.count > Self.warmUp { judge(&reading, rarity: rarity, at: time) }
         return reading
     }
 
-    private mutating func begin(_ sample: Sample) {
-        last = sample.timestamp
+    private mutating func begin(_ sample: Sample, _ prediction: ReferencePool.Prediction) {
         hourBegan = sample.timestamp
         lastValue = sample.value
-        count = 1
-        let prediction = references.predict(sample.value, at: sample.timestamp, age: 0)
-        references.update(sample.value, prediction, at: sample.timestamp, step: step)
+        references.update(sample.value, prediction, at: clock)
         range.insert(sample.value)
         values.insert(sample.value, isNewHour: true)
-    }
-
-    private mutating func follow(_ elapsed: Double) {
-        let change = (elapsed / step - 1)
-        guard count <= 2 || change != 0 else { return }
-        step = count > 2 ? step + max(-0.5, min(0.5, change)) * step / min(Double(count), 50) : elapsed
-        step = max(1_000, step)
-        logPerDay = log(Double(SeasonalProfile.day) / step)
     }
 
     private mutating func novelty(
         of value: Double, _ residual: Double, _ prediction: ReferencePool.Prediction, _ isNewHour: Bool
     ) -> EnsembleReading.Novelty {
         // Three hours, at least four samples.
-        let samples = max(4, Double(SeasonalProfile.day) / 8 / step)
+        let samples = max(4, Double(SeasonalProfile.day) / 8 / clock.step)
         drift += (residual - drift) * 2 / (samples + 1)
         let width = range.width
         var novelty = EnsembleReading.Novelty()
@@ -156,13 +132,12 @@ package struct StreamingEnsemble: StreamingDetector {
     private mutating func rarity(residual: Double, step change: Double, expected: Double) -> Double {
         // Below a ten-thousandth of the value nothing is noise.
         let floor = 1e-4 * abs(expected)
-        let noise = max(scale.value, floor)
-        let stepNoise = max(stepScale.value, floor)
-        stepScale.update(change)
-        guard count > 30 else { return -Double.infinity }
-        let logarithm = noise > 0 ? tail.update(abs(residual) / noise, logPerDay: logPerDay) : 0
-        let stepLogarithm = stepNoise > 0 ? stepTail.update(abs(change) / stepNoise, logPerDay: logPerDay) : 0
-        return -(min(logarithm, stepLogarithm) + logPerDay) / 2.302585092994046
+        let magnitude = scale.magnitude(residual, floor: floor)
+        let stepMagnitude = stepScale.magnitude(change, floor: floor)
+        guard clock.count > 30 else { return -Double.infinity }
+        let logarithm = magnitude > 0 ? tail.update(magnitude, logPerDay: clock.logPerDay) : 0
+        let stepLogarithm = stepMagnitude > 0 ? stepTail.update(stepMagnitude, logPerDay: clock.logPerDay) : 0
+        return -(min(logarithm, stepLogarithm) + clock.logPerDay) / 2.302585092994046
     }
 
     private mutating func judge(_ reading: inout EnsembleReading, rarity: Double, at time: Int64) {
@@ -180,7 +155,7 @@ package struct StreamingEnsemble: StreamingDetector {
         let score = (Self.threshold - 0.001) * (0.7 * novelScore + 0.3 * rareScore)
         memory = max(memory, evidence >= 0 ? max(score, 0.6) : score)
         reading.score = memory
-        guard policy.admits(evidence: evidence, at: time, step: step) else { return }
+        guard policy.admits(evidence: evidence, at: time, step: clock.step) else { return }
         reading.score = min(1, Self.threshold + (1 - Self.threshold) * (1 - exp2(-evidence)))
     }
 }

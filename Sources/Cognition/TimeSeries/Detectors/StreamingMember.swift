@@ -6,7 +6,9 @@ struct StreamingMember: Sendable, Equatable, Codable {
     private static let leastDays = 3.0
 
     let algorithm: Algorithm
-    private var detector: any StreamingDetector
+    /// Apart from the others, so that it is updated in its place and not copied.
+    private var ensemble: StreamingEnsemble?
+    private var other: (any StreamingDetector)?
 
     /// - Returns: `nil` for an algorithm that needs a band.
     init?(_ algorithm: Algorithm) {
@@ -16,7 +18,8 @@ struct StreamingMember: Sendable, Equatable, Codable {
 
     private init(_ algorithm: Algorithm, _ detector: any StreamingDetector) {
         self.algorithm = algorithm
-        self.detector = detector
+        ensemble = detector as? StreamingEnsemble
+        other = ensemble == nil ? detector : nil
     }
 
     /// The default ensemble as history has left it.
@@ -25,19 +28,18 @@ struct StreamingMember: Sendable, Equatable, Codable {
     /// The score of the next sample, in [0,1]; of the ensemble, that of its evidence: a person is told by the hysteresis
     /// of the series and not by the ensemble's own policy.
     mutating func score(_ sample: Sample) -> (score: Double, rarityDays: Double) {
-        if var ensemble = detector as? StreamingEnsemble {
-            let reading = ensemble.read(sample)
-            detector = ensemble
+        if let reading = ensemble?.read(sample) {
             // What it has never seen in less time may well be normal.
             guard reading.ageDays >= Self.leastDays else { return (0, 0) }
             return (reading.strength, reading.rarityDays)
         }
-        return (detector.update(sample).score, 0)
+        return (other?.update(sample).score ?? 0, 0)
     }
 
     static func == (one: StreamingMember, other: StreamingMember) -> Bool {
-        func isSame<D: StreamingDetector>(_ detector: D) -> Bool { (other.detector as? D) == detector }
-        return one.algorithm == other.algorithm && isSame(one.detector)
+        func isSame<D: StreamingDetector>(_ detector: D) -> Bool { (other.other as? D) == detector }
+        return one.algorithm == other.algorithm && one.ensemble == other.ensemble
+            && (one.other.map { isSame($0) } ?? (other.other == nil))
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -60,6 +62,7 @@ struct StreamingMember: Sendable, Equatable, Codable {
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(algorithm, forKey: .algorithm)
-        try container.encode(detector, forKey: .state)
+        if let ensemble { try container.encode(ensemble, forKey: .state) }
+        if let other { try container.encode(other, forKey: .state) }
     }
 }

@@ -10,7 +10,7 @@
 /// tail is a Pareto tail with Hill's estimator (Hill 1975), taken at two of its standard errors: few magnitudes do not
 /// prove a light tail. A magnitude counts at most as one that is expected once in ten days, so that anomalies do not
 /// stretch the tail. State: 3 words.
-struct TailCalibration: Sendable, Equatable, Codable {
+struct TailCalibration: Calibration {
     private static let exceeding = 0.05
     private static let logExceeding = -2.995732273553991
     /// Effective number of exceeding magnitudes, at least and at most.

@@ -46,7 +46,7 @@ package struct VarianceChangeDetector: StreamingDetector {
         newest += (square - newest) / min(count - 1, Self.short)
         usual += (square - usual) / min(count - 1, Self.long)
         guard count > Self.warmUp / 2, newest > 0, usual > 0 else { return 0 }
-        let ratio = log(newest) - log(usual)
+        let ratio = log(newest / usual)
         let residual = ratio - typical
         let deviation = spread.deviation(residual)
         spread.update(residual)

@@ -58,6 +58,61 @@ package nonisolated enum Sre_V1_AnomalyStatus: SwiftProtobuf.Enum, Swift.CaseIte
 
 }
 
+/// Where a limit is known from.
+package nonisolated enum Sre_V1_LimitSource: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+  case unspecified // = 0
+
+  /// The metrics map.
+  case declared // = 1
+
+  /// A metric beside this one that holds its capacity.
+  case companion // = 2
+
+  /// An alerting rule of the metrics source.
+  case alertRule // = 3
+
+  /// The level at which the series has saturated before.
+  case learned // = 4
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .unspecified
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .declared
+    case 2: self = .companion
+    case 3: self = .alertRule
+    case 4: self = .learned
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .declared: return 1
+    case .companion: return 2
+    case .alertRule: return 3
+    case .learned: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [Sre_V1_LimitSource] = [
+    .unspecified,
+    .declared,
+    .companion,
+    .alertRule,
+    .learned,
+  ]
+
+}
+
 /// One departure of a series from its normal behaviour.
 package nonisolated struct Sre_V1_Anomaly: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -186,6 +241,36 @@ package nonisolated struct Sre_V1_Anomaly: @unchecked Sendable {
     set {_uniqueStorage()._baselineConfidence = newValue}
   }
 
+  /// Members whose score has reached the threshold since started_ms, in the order in which they did.
+  package var seenBy: [String] {
+    get {_storage._seenBy}
+    set {_uniqueStorage()._seenBy = newValue}
+  }
+
+  /// Days in which a departure as large as the largest since started_ms comes once; 0 where that is not known.
+  package var rarityDays: Double {
+    get {_storage._rarityDays}
+    set {_uniqueStorage()._rarityDays = newValue}
+  }
+
+  /// Score from which samples of this series are unusual, in [0,1].
+  package var threshold: Double {
+    get {_storage._threshold}
+    set {_uniqueStorage()._threshold = newValue}
+  }
+
+  /// All of this in one sentence for people; derived from the other fields, and not read back.
+  package var explanation: String {
+    get {_storage._explanation}
+    set {_uniqueStorage()._explanation = newValue}
+  }
+
+  /// Largest score since started_ms, in [0,1].
+  package var peakScore: Double {
+    get {_storage._peakScore}
+    set {_uniqueStorage()._peakScore = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -242,6 +327,11 @@ package nonisolated struct Sre_V1_BreachForecast: Sendable {
   /// The limit is exceeded already.
   package var breached: Bool = false
 
+  package var limitSource: Sre_V1_LimitSource = .unspecified
+
+  /// Why this is a limit, for people.
+  package var limitReason: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -259,9 +349,13 @@ nonisolated extension Sre_V1_AnomalyStatus: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ANOMALY_STATUS_UNSPECIFIED\0\u{1}ANOMALY_STATUS_OPEN\0\u{1}ANOMALY_STATUS_CLOSED\0")
 }
 
+nonisolated extension Sre_V1_LimitSource: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0LIMIT_SOURCE_UNSPECIFIED\0\u{1}LIMIT_SOURCE_DECLARED\0\u{1}LIMIT_SOURCE_COMPANION\0\u{1}LIMIT_SOURCE_ALERT_RULE\0\u{1}LIMIT_SOURCE_LEARNED\0")
+}
+
 nonisolated extension Sre_V1_Anomaly: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Anomaly"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}series\0\u{1}entity\0\u{1}unit\0\u{1}status\0\u{3}started_ms\0\u{3}detected_ms\0\u{3}updated_ms\0\u{3}ended_ms\0\u{1}value\0\u{1}expected\0\u{1}lower\0\u{1}upper\0\u{3}relative_deviation\0\u{1}score\0\u{1}members\0\u{1}severity\0\u{1}forecast\0\u{1}window\0\u{3}baseline_confidence\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}series\0\u{1}entity\0\u{1}unit\0\u{1}status\0\u{3}started_ms\0\u{3}detected_ms\0\u{3}updated_ms\0\u{3}ended_ms\0\u{1}value\0\u{1}expected\0\u{1}lower\0\u{1}upper\0\u{3}relative_deviation\0\u{1}score\0\u{1}members\0\u{1}severity\0\u{1}forecast\0\u{1}window\0\u{3}baseline_confidence\0\u{3}seen_by\0\u{3}rarity_days\0\u{1}threshold\0\u{1}explanation\0\u{3}peak_score\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -284,6 +378,11 @@ nonisolated extension Sre_V1_Anomaly: SwiftProtobuf.Message, SwiftProtobuf._Mess
     var _forecast: Sre_V1_BreachForecast? = nil
     var _window: [Sre_V1_Sample] = []
     var _baselineConfidence: Double = 0
+    var _seenBy: [String] = []
+    var _rarityDays: Double = 0
+    var _threshold: Double = 0
+    var _explanation: String = String()
+    var _peakScore: Double = 0
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -314,6 +413,11 @@ nonisolated extension Sre_V1_Anomaly: SwiftProtobuf.Message, SwiftProtobuf._Mess
       _forecast = source._forecast
       _window = source._window
       _baselineConfidence = source._baselineConfidence
+      _seenBy = source._seenBy
+      _rarityDays = source._rarityDays
+      _threshold = source._threshold
+      _explanation = source._explanation
+      _peakScore = source._peakScore
     }
   }
 
@@ -352,6 +456,11 @@ nonisolated extension Sre_V1_Anomaly: SwiftProtobuf.Message, SwiftProtobuf._Mess
         case 18: try { try decoder.decodeSingularMessageField(value: &_storage._forecast) }()
         case 19: try { try decoder.decodeRepeatedMessageField(value: &_storage._window) }()
         case 20: try { try decoder.decodeSingularDoubleField(value: &_storage._baselineConfidence) }()
+        case 21: try { try decoder.decodeRepeatedStringField(value: &_storage._seenBy) }()
+        case 22: try { try decoder.decodeSingularDoubleField(value: &_storage._rarityDays) }()
+        case 23: try { try decoder.decodeSingularDoubleField(value: &_storage._threshold) }()
+        case 24: try { try decoder.decodeSingularStringField(value: &_storage._explanation) }()
+        case 25: try { try decoder.decodeSingularDoubleField(value: &_storage._peakScore) }()
         default: break
         }
       }
@@ -424,6 +533,21 @@ nonisolated extension Sre_V1_Anomaly: SwiftProtobuf.Message, SwiftProtobuf._Mess
       if _storage._baselineConfidence.bitPattern != 0 {
         try visitor.visitSingularDoubleField(value: _storage._baselineConfidence, fieldNumber: 20)
       }
+      if !_storage._seenBy.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._seenBy, fieldNumber: 21)
+      }
+      if _storage._rarityDays.bitPattern != 0 {
+        try visitor.visitSingularDoubleField(value: _storage._rarityDays, fieldNumber: 22)
+      }
+      if _storage._threshold.bitPattern != 0 {
+        try visitor.visitSingularDoubleField(value: _storage._threshold, fieldNumber: 23)
+      }
+      if !_storage._explanation.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._explanation, fieldNumber: 24)
+      }
+      if _storage._peakScore.bitPattern != 0 {
+        try visitor.visitSingularDoubleField(value: _storage._peakScore, fieldNumber: 25)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -453,6 +577,11 @@ nonisolated extension Sre_V1_Anomaly: SwiftProtobuf.Message, SwiftProtobuf._Mess
         if _storage._forecast != rhs_storage._forecast {return false}
         if _storage._window != rhs_storage._window {return false}
         if _storage._baselineConfidence != rhs_storage._baselineConfidence {return false}
+        if _storage._seenBy != rhs_storage._seenBy {return false}
+        if _storage._rarityDays != rhs_storage._rarityDays {return false}
+        if _storage._threshold != rhs_storage._threshold {return false}
+        if _storage._explanation != rhs_storage._explanation {return false}
+        if _storage._peakScore != rhs_storage._peakScore {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -464,7 +593,7 @@ nonisolated extension Sre_V1_Anomaly: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension Sre_V1_BreachForecast: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".BreachForecast"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}limit\0\u{3}p10_s\0\u{3}p50_s\0\u{3}p90_s\0\u{1}probability\0\u{3}horizon_s\0\u{3}slope_per_hour\0\u{1}breached\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}limit\0\u{3}p10_s\0\u{3}p50_s\0\u{3}p90_s\0\u{1}probability\0\u{3}horizon_s\0\u{3}slope_per_hour\0\u{1}breached\0\u{3}limit_source\0\u{3}limit_reason\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -480,6 +609,8 @@ nonisolated extension Sre_V1_BreachForecast: SwiftProtobuf.Message, SwiftProtobu
       case 6: try { try decoder.decodeSingularDoubleField(value: &self.horizonS) }()
       case 7: try { try decoder.decodeSingularDoubleField(value: &self.slopePerHour) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.breached) }()
+      case 9: try { try decoder.decodeSingularEnumField(value: &self.limitSource) }()
+      case 10: try { try decoder.decodeSingularStringField(value: &self.limitReason) }()
       default: break
       }
     }
@@ -514,6 +645,12 @@ nonisolated extension Sre_V1_BreachForecast: SwiftProtobuf.Message, SwiftProtobu
     if self.breached != false {
       try visitor.visitSingularBoolField(value: self.breached, fieldNumber: 8)
     }
+    if self.limitSource != .unspecified {
+      try visitor.visitSingularEnumField(value: self.limitSource, fieldNumber: 9)
+    }
+    if !self.limitReason.isEmpty {
+      try visitor.visitSingularStringField(value: self.limitReason, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -526,6 +663,8 @@ nonisolated extension Sre_V1_BreachForecast: SwiftProtobuf.Message, SwiftProtobu
     if lhs.horizonS != rhs.horizonS {return false}
     if lhs.slopePerHour != rhs.slopePerHour {return false}
     if lhs.breached != rhs.breached {return false}
+    if lhs.limitSource != rhs.limitSource {return false}
+    if lhs.limitReason != rhs.limitReason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
