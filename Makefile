@@ -37,9 +37,10 @@ build: deps ## Build everything (debug)
 test: deps build ## Build and run the whole test suite
 	$(SWIFT_BUILD) --product protoc-gen-swift
 	$(SWIFT_BUILD) --build-tests
-	@# The numeric suites keep both threads of a small machine busy; by themselves they starve nobody.
+	@# The numeric suites and the proofs keep the threads of a small machine busy; by themselves they starve nobody.
 	swift test --skip-build --parallel --filter TimeSeriesTests
-	swift test --skip-build --parallel --skip TimeSeriesTests
+	swift test --skip-build --no-parallel --filter ProofTests
+	swift test --skip-build --parallel --skip 'TimeSeriesTests|ProofTests'
 
 lint: ## Check formatting and documentation of the sources
 	swift format lint --strict --recursive Package.swift Sources Tests
