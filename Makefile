@@ -15,8 +15,10 @@ PACKAGES := libhiredis-dev redis-server redis-sentinel prometheus prometheus-nod
 LIBRARIES = $(filter-out TestSupport Proofs SafetyProofs KubeSimulator,$(shell sed -n \
   '/\.target.$$/{n;s/^[^"]*name: "\([A-Za-z]*\)".*/\1/p};s/.*\.target.name: "\([A-Za-z]*\)".*/\1/p' Package.swift))
 PROTOC_GEN := .build/debug/protoc-gen-swift
+PROVE_FLAGS = $(if $(filter fuzz,$(NAME)),--sanitize=address --scratch-path .build/address,-c release)
+PROVE_FOLDER = $(if $(filter fuzz,$(NAME)),.build/address/debug,.build/release)
 
-.PHONY: help deps build test lint format proto demo bench bench-peers docs prove clean
+.PHONY: help deps build test lint format proto demo bench bench-peers docs prove sanitize clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -83,9 +85,14 @@ docs: ## Build the documentation of every library with DocC into .build/docs; a 
 	  --symbol-graph-minimum-access-level package --warnings-as-errors --output-path .build/docs
 
 prove: deps ## Run a proof in its full form (NAME=differential, RUNS=20000, SEED=1); writes .build/prove/NAME.json
-	$(if $(filter crash-points executor-processes,$(NAME)),$(SWIFT_BUILD))
-	$(SWIFT_BUILD) -c release --product sre-prove
-	.build/release/sre-prove $(NAME) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
+	@# Decoders are fuzzed under the address sanitizer, in a build of its own.
+	$(SWIFT_BUILD) $(PROVE_FLAGS) --product sre-prove
+	$(PROVE_FOLDER)/sre-prove $(NAME) $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED))
+
+sanitize: deps ## Run the tests of the pure libraries under the thread sanitizer (a build of its own, minutes)
+	$(SWIFT_BUILD) --sanitize=thread --scratch-path .build/thread --build-tests
+	swift test --skip-build --sanitize=thread --scratch-path .build/thread --no-parallel \
+	  --filter 'ModelTests|WireFormatTests|BusTests|AuthorityTests|DecisionTests|RemediationTests|PerceptionTests'
 
 clean: ## Remove everything that was built
 	rm -rf .build .run
