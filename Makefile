@@ -75,7 +75,8 @@ else
 	  $(if $(SCORERS),--scorers "$(SCORERS)")
 endif
 
-bench-peers: ## Measure the speed of river, scikit-learn, statsmodels and prophet here (Tests/Benchmarks/Engines/requirements.txt)
+bench-peers: ## Measure river, PyOD, scikit-learn, statsmodels, statsforecast and prophet beside us (Tests/Benchmarks/Engines/requirements.txt)
+	$(SWIFT_BUILD) -c release --product sre-bench
 	$(PYTHON) Tests/Benchmarks/Engines/bench_peers.py
 
 docs: ## Build the documentation of every library with DocC into .build/docs; a warning is an error

@@ -87,6 +87,11 @@ struct ForecastPool {
         for hours in [1.0, 2, 4, 8, 24, 72] { models.append(.line(window: hours * Self.hour)) }
         models.append(.damped(window: 2 * Self.hour, fading: 4 * Self.hour))
         for hours in [6.0, 12] { models.append(.curve(window: hours * Self.hour)) }
+        for hours in [24.0, 72] {
+            models += [
+                .onset(window: hours * Self.hour, isCurved: false), .onset(window: hours * Self.hour, isCurved: true),
+            ]
+        }
         guard !isSeasonal else { return models }
         let day = Int((24 * Self.hour / series.step).rounded())
         guard day > 1 else { return models }

@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// The level of a series that does not repeat itself, in the state of a cheap detector: a robust location and scale that
 /// follow the series within about a day.
 ///
@@ -68,7 +62,9 @@ package struct LevelBaseline: BaselineModel {
         // After a gap a single sample must not count for all the time that is missing.
         let elapsed = min(Double(sample.timestamp) - Double(last), 600_000)
         last = sample.timestamp
-        let weight = -expm1(-elapsed / Double(SeasonalProfile.day))
+        // 1 - exp(-share), to seven digits for shares below a hundredth.
+        let share = elapsed / Double(SeasonalProfile.day)
+        let weight = share - share * share / 2
         let band = band(at: sample.timestamp)
         let residual = max(band.lower, min(band.upper, sample.value)) - level
         level += weight * residual

@@ -8,6 +8,8 @@ enum LocalModel: Sendable, Equatable {
     case damped(window: Double, fading: Double)
     /// The change of slope between the halves of a window goes on.
     case curve(window: Double)
+    /// The rise that began somewhere in a window goes on, as a line or as a parabola.
+    case onset(window: Double, isCurved: Bool)
     /// What came after the same phase of the last period comes again, moved to the present level or not.
     case repetition(period: Int, isMoved: Bool)
 
@@ -17,7 +19,7 @@ enum LocalModel: Sendable, Equatable {
     var isTrend: Bool {
         switch self {
         case .level, .repetition: false
-        case .line, .damped, .curve: true
+        case .line, .damped, .curve, .onset: true
         }
     }
 
@@ -25,7 +27,7 @@ enum LocalModel: Sendable, Equatable {
     func reach(step: Double) -> Int {
         switch self {
         case .level: 1
-        case .line(let window), .damped(let window, _), .curve(let window): Int(window / step)
+        case .line(let window), .damped(let window, _), .curve(let window), .onset(let window, _): Int(window / step)
         case .repetition(let period, _): period + Int(Self.half / step)
         }
     }
@@ -52,6 +54,11 @@ enum LocalModel: Sendable, Equatable {
             let bend = (newer.slope - older.slope) / seconds
             return LocalPath(
                 level: newer.level + bend * seconds * seconds / 12, slope: newer.slope + bend * seconds / 2, bend: bend)
+        case .onset(let window, let isCurved):
+            let rise = series.onset(
+                at: origin, length: Int(window / series.step) + 1, shortest: max(6, Int(3_600 / series.step)),
+                isCurved: isCurved)
+            return LocalPath(level: rise.level, slope: rise.slope, bend: rise.bend)
         case .repetition(let period, let isMoved):
             let shift =
                 isMoved

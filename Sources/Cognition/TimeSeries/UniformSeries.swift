@@ -10,6 +10,7 @@ struct UniformSeries: Sendable {
     let values: [Double]
     private let sums: [Double]
     private let moments: [Double]
+    private let squares: [Double]
 
     var count: Int { values.count }
 
@@ -54,14 +55,18 @@ struct UniformSeries: Sendable {
         self.end = end
         var sums = [0.0]
         var moments = [0.0]
+        var squares = [0.0]
+        squares.reserveCapacity(values.count + 1)
         sums.reserveCapacity(values.count + 1)
         moments.reserveCapacity(values.count + 1)
         for (index, value) in values.enumerated() {
             sums.append(sums[index] + value)
             moments.append(moments[index] + value * Double(index))
+            squares.append(squares[index] + value * Double(index) * Double(index))
         }
         self.sums = sums
         self.moments = moments
+        self.squares = squares
     }
 
     /// The same grid with other values.
@@ -91,5 +96,54 @@ struct UniformSeries: Sendable {
         let middle = (count - 1) / 2
         let slope = (moment - middle * sum) / (count * (count * count - 1) / 12)
         return (sum / count + slope * middle, slope / step)
+    }
+
+    /// A level that began to rise at some point of a window and has risen since, as a line or as a parabola: the onset is
+    /// the one with the least squared error among places a tenth apart.
+    ///
+    /// - Parameters:
+    ///   - index: last point of the window.
+    ///   - length: points of the window, at least 24.
+    ///   - shortest: points of the rise at least.
+    ///   - isCurved: whether the rise is a parabola.
+    /// - Returns: value, slope a second and change of slope a second at `index`.
+    func onset(
+        at index: Int, length: Int, shortest: Int, isCurved: Bool
+    ) -> (level: Double, slope: Double, bend: Double) {
+        let from = max(0, index + 1 - length)
+        let count = Double(index + 1 - from)
+        let total = sums[index + 1] - sums[from]
+        var best = (explained: -1.0, level: total / count, slope: 0.0, bend: 0.0)
+        var rise = max(3, shortest)
+        while rise < index + 1 - from - 3 {
+            // Regressor: d = 1 … rise at the last points, or its square, and 0 before.
+            let (r, start) = (Double(rise), index - rise)
+            let sum = sums[index + 1] - sums[start + 1]
+            let moment = moments[index + 1] - moments[start + 1]
+            let (origin, half) = (Double(start), r * (r + 1) / 2)
+            let (mean, spread, product): (Double, Double, Double)
+            if isCurved {
+                let square = squares[index + 1] - squares[start + 1]
+                let sumOfSquares = r * (r + 1) * (2 * r + 1) / 6
+                mean = sumOfSquares / count
+                spread = sumOfSquares * (3 * r * r + 3 * r - 1) / 5 - count * mean * mean
+                product = square - 2 * origin * moment + origin * origin * sum - mean * total
+            } else {
+                mean = half / count
+                spread = r * (r + 1) * (2 * r + 1) / 6 - count * mean * mean
+                product = moment - origin * sum - mean * total
+            }
+            let explained = product * product / spread
+            if explained > best.explained {
+                let factor = product / spread
+                let base = total / count - factor * mean
+                best =
+                    isCurved
+                    ? (explained, base + factor * r * r, 2 * factor * r / step, 2 * factor / (step * step))
+                    : (explained, base + factor * r, factor / step, 0)
+            }
+            rise += max(1, rise / 10)
+        }
+        return (best.level, best.slope, best.bend)
     }
 }

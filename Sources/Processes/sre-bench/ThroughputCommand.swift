@@ -63,6 +63,16 @@ struct ThroughputCommand: ParsableCommand {
         report("3-sigma on a band", "points/s", bandRates(samples, baseline, ThreeSigmaDetector()))
         report("mad on a band", "points/s", bandRates(samples, baseline, MADDetector()))
         report("ewma", "points/s", rates(samples, EWMADetector()) { $0.update($1).score })
+        report(
+            "standard detector of a series", "points/s",
+            rates(samples, EnsembleDetector(baseline: baseline)) {
+                $0.update($1).score
+            })
+        report("iqr on a band", "points/s", bandRates(samples, baseline, IQRDetector()))
+        report("level baseline and 3-sigma", "points/s", levelRates(samples))
+        report(
+            "learn 10,080 points, all of it", "ms",
+            Self.seconds { _ = try? LearnedSeries.learn(from: week) }.map { $0 * 1_000 })
         report("level-shift", "points/s", rates(samples, LevelShiftDetector()) { $0.update($1).score })
         report("page-hinkley", "points/s", rates(samples, PageHinkleyDetector()) { $0.update($1).score })
         report("variance-change", "points/s", rates(samples, VarianceChangeDetector()) { $0.update($1).score })
@@ -79,6 +89,8 @@ struct ThroughputCommand: ParsableCommand {
         report("ensemble state", "bytes", [Double(warm.stateBytes)])
         report("ewma state", "bytes", [Double(MemoryLayout<EWMADetector>.size)])
         report("3-sigma, mad state", "bytes", [Double(MemoryLayout<ThreeSigmaDetector>.size)])
+        report("level baseline state", "bytes", [Double(MemoryLayout<LevelBaseline>.size)])
+        if let snapshot = try? warm.snapshot() { report("ensemble snapshot", "bytes", [Double(snapshot.count)]) }
         if series > 0 {
             let batches = fleet(warm)
             report("fleet of \(series), a virtual second", "ms", batches)
@@ -128,6 +140,22 @@ struct ThroughputCommand: ParsableCommand {
             var copy = detector
             for (sample, band) in zip(samples, bands) {
                 checksum += copy.update(timestamp: sample.timestamp, value: sample.value, band: band)
+            }
+        }
+        precondition(checksum >= 0, "a detector gave a score that is not a number")
+        return seconds.map { Double(samples.count) / $0 }
+    }
+
+    /// The same of the cheap tier as a whole: a band that follows the level, and a detector on it.
+    private func levelRates(_ samples: [Sample]) -> [Double] {
+        guard let level = try? LevelBaseline.learn(from: Array(samples.prefix(1_440))) else { return [0] }
+        var checksum = 0.0
+        let seconds = Self.seconds {
+            var (baseline, detector) = (level, ThreeSigmaDetector())
+            for sample in samples {
+                let band = baseline.band(at: sample.timestamp)
+                checksum += detector.update(timestamp: sample.timestamp, value: sample.value, band: band)
+                baseline.update(sample)
             }
         }
         precondition(checksum >= 0, "a detector gave a score that is not a number")
