@@ -188,4 +188,41 @@ struct BaselineTests {
         #expect(try JSONDecoder().decode(Baseline.self, from: stored) == baseline)
         #expect(stored.count < 8_192)
     }
+
+    @Test func threeDaysWorkAndThirtyAreBetter() throws {
+        // Weekends are quieter; the week after tells how well the baseline knows it.
+        func shape(_ time: Int64) -> Double {
+            let weekday = ((time - monday) / day % 7 + 7) % 7
+            return daily(time) * (weekday >= 5 ? 0.6 : 1)
+        }
+        let begin = monday + 30 * day
+        var errors: [Double] = []
+        for days in [3.0, 7, 30] {
+            var generator = SplitMix64(seed: 8)
+            let history = samples(from: begin - Int64(days) * day, days: days, stepSeconds: 300) {
+                shape($0) + 3 * generator.normal()
+            }
+            let baseline = try Baseline.learn(from: history)
+            let ahead = samples(from: begin, days: 7, stepSeconds: 300, shape)
+            errors.append(
+                ahead.reduce(0) { $0 + abs(baseline.band(at: $1.timestamp).expected - $1.value) } / Double(ahead.count))
+        }
+        #expect(errors[2] < errors[1] && errors[1] <= errors[0] && errors[2] < 2)
+    }
+
+    @Test func aSteadyTrendIsNoSeasonAndTheLevelIsThatOfTheEnd() throws {
+        var generator = SplitMix64(seed: 9)
+        let rising = samples(days: 7, stepSeconds: 300) {
+            100 + 10 * Double($0 - monday) / Double(day) + generator.normal()
+        }
+        let baseline = try Baseline.learn(from: rising)
+        #expect(baseline.season == .none)
+        let band = baseline.band(at: monday + 7 * day)
+        #expect(abs(band.expected - 170) < 6 && band.scale < 5)
+        // A weekend at the end of a week is no trend.
+        let weekly = samples(days: 14, stepSeconds: 300) {
+            ((($0 - monday) / day) % 7 >= 5 ? 60 : 100) + generator.normal()
+        }
+        #expect(try Baseline.learn(from: weekly).season == .weekly)
+    }
 }

@@ -8,6 +8,8 @@
 enum Statistics {
     /// Scale of the median absolute deviation that estimates a normal distribution's standard deviation.
     static let madToSigma = 1.4826
+    /// The same for each unit of the natural logarithm of a probability, 6.8e-6 being that of 4.5 deviations.
+    private static let rarity = 0.14598081739454827
     /// Base-2 logarithm of 0.3, what is left of the score at 4.5 deviations.
     private static let logarithm = -1.7369655941662063
 
@@ -66,7 +68,7 @@ enum Statistics {
     /// Score in [0,1] of an event by the natural logarithm of its probability; 0.7 at that of 4.5 standard deviations.
     static func score(logarithm: Double) -> Double {
         guard logarithm < 0 else { return 0 }
-        return 1 - pow(0.3, logarithm / log(6.8e-6))
+        return 1 - exp2(rarity * logarithm)
     }
 
     /// Score of an event of the probability `share` raised to `power`.

@@ -121,7 +121,10 @@ def throughput(options):
     peers_file = os.path.join(OUT, "peers.json")
     if os.path.exists(peers_file):
         for row in json.load(open(peers_file)):
-            measured_here[row["beside"]] = (row["name"] + ", measured here", row["value"])
+            known = measured_here.get(row["beside"])
+            # The fastest one of those that do the same.
+            if known is None or (row["value"] > known[1]) == (row["unit"] == "points/s"):
+                measured_here[row["beside"]] = (row["name"] + ", measured here", row["value"])
     rows = []
     for row in json.load(open(out)):
         peers = {**THROUGHPUT, **measured_here}

@@ -17,7 +17,8 @@ struct RecentLevel: Sendable, Equatable, Codable {
         let bound = count > 16 && scale.value > 0 ? 3 * scale.value : .greatestFiniteMagnitude
         count = min(count + 1, 1e9)
         scale.update(residual)
-        level += max(-bound, min(bound, residual)) / min(count, Self.window)
+        let change = max(-bound, min(bound, residual))
+        level += count < Self.window ? change / count : change * (1 / Self.window)
         return judgement
     }
 }

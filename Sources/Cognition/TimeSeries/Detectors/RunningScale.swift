@@ -1,16 +1,21 @@
 /// Standard deviation of a stream of residuals around 0, robust against outliers, in constant space.
 ///
 /// An exponentially weighted mean of absolute residuals, each counted as at most four times the present estimate, times
-/// √(π/2); a plain mean until as many residuals have come in as the window holds. State: 3 words.
+/// √(π/2); a plain mean until as many residuals have come in as the window holds. State: 4 words.
 struct RunningScale: Sendable, Equatable, Codable {
     private static let normalFactor = 1.2533
     /// Effective number of residuals.
     private let window: Double
+    /// Of the window: a multiplication where a division would wait.
+    private let pace: Double
     private var mean = 0.0
     private(set) var count = 0
 
     /// - Parameter window: effective number of residuals, at least 2.
-    init(window: Double) { self.window = max(2, window) }
+    init(window: Double) {
+        self.window = max(2, window)
+        pace = 1 / self.window
+    }
 
     /// Estimate in the unit of the residuals; 0 before the first one that is not 0.
     var value: Double { Self.normalFactor * mean }
@@ -23,7 +28,11 @@ struct RunningScale: Sendable, Equatable, Codable {
         let size = abs(residual)
         // The first residuals may themselves be outliers, and bounds would keep a scale of 0 at 0.
         let bounded = count > 16 && mean > 0 ? min(size, 4 * value) : size
-        mean += (bounded - mean) / min(Double(count), window)
+        if Double(count) < window {
+            mean += (bounded - mean) / Double(count)
+        } else {
+            mean += (bounded - mean) * pace
+        }
     }
 }
 

@@ -43,14 +43,20 @@ package struct VarianceChangeDetector: StreamingDetector {
         let difference = value - last
         let limit = count > Self.warmUp / 2 && usual > 0 ? Self.bound * Self.bound * usual : .greatestFiniteMagnitude
         let square = min(limit, difference * difference)
-        newest += (square - newest) / min(count - 1, Self.short)
-        usual += (square - usual) / min(count - 1, Self.long)
+        if count <= Self.long {
+            newest += (square - newest) / min(count - 1, Self.short)
+            usual += (square - usual) / (count - 1)
+        } else {
+            newest += (square - newest) * (1 / Self.short)
+            usual += (square - usual) * (1 / Self.long)
+        }
         guard count > Self.warmUp / 2, newest > 0, usual > 0 else { return 0 }
         let ratio = log(newest / usual)
         let residual = ratio - typical
         let deviation = spread.deviation(residual)
         spread.update(residual)
-        typical += residual / min(count - Self.warmUp / 2, Self.long)
+        let known = count - Self.warmUp / 2
+        typical += known < Self.long ? residual / known : residual * (1 / Self.long)
         return count > Self.warmUp ? Statistics.score(deviation: abs(deviation)) : 0
     }
 }
