@@ -11,15 +11,16 @@ import WireFormat
 @Suite(.timeLimit(.minutes(5))) struct SeriesCommandsTests {
     private static let query = "max by (queue) (depth)"
 
-    /// Nine days of a daily wave, with an incident of half an hour a day and a half ago.
-    private static func prometheus(now: Int64) throws -> PrometheusServer {
+    /// Nine days of a daily wave, with an incident of half an hour a day and a half ago, and a small one after it.
+    private static func prometheus(now: Int64, small: Double = 0) throws -> PrometheusServer {
         var text = "# TYPE depth gauge\n"
         var generator = SeededGenerator(seed: 5)
         for minute in stride(from: -9 * 1_440, through: 0, by: 1) {
             let time = now / 300 * 300 + Int64(minute) * 60
             // By the time before now, so that every run sees the same course.
             let wave = 100 - 30 * sin(2 * .pi * Double(minute) / 1_440)
-            let incident = (-2_160 ..< -2_130).contains(minute) ? 90.0 : 0
+            let isLarge = (-2_160 ..< -2_130).contains(minute)
+            let incident = isLarge ? 90 : (-1_050 ..< -1_020).contains(minute) ? small : 0
             text += "depth{queue=\"a\"} \(wave + incident + Double.random(in: -2...2, using: &generator)) \(time)\n"
         }
         return try PrometheusServer(
@@ -103,7 +104,7 @@ import WireFormat
             environment, "explain", "queue_depth", "--from", "-2d", "--config", running, "--svg", picture)
         #expect(explained.contains("season: a daily profile explains"), "\(explained)")
         #expect(explained.contains("algorithms: ") && explained.contains("finds 4 of 4 faults"))
-        #expect(explained.contains("limit: 400, alert-rule: alert DeepQueue fires above it for 120 s"))
+        #expect(explained.contains("limit: 400 (alert-rule): alert DeepQueue fires above it for 120 s"))
         #expect(explained.contains("seen by"))
         #expect(try String(contentsOfFile: picture, encoding: .utf8).contains("<svg"))
 
@@ -116,10 +117,10 @@ import WireFormat
 
     @Test func whatPeopleSayReachesTheAnalyzerAndTheAudit() async throws {
         let now = Int64(Date().timeIntervalSince1970)
-        let server = try Self.prometheus(now: now)
+        let server = try Self.prometheus(now: now, small: 9)
         let redis = try RedisServer()
         let environment = ["PROMETHEUS_URL": server.url, "REDIS_URL": redis.url]
-        let running = try Self.configuration(redis.folder, threshold: 0.65, name: "config.yaml")
+        let running = try Self.configuration(redis.folder, name: "config.yaml")
         let keys = Keys()
         let partition = Partition(of: Fixtures.target, count: 16)
         try await redis.use { _, store in
@@ -142,24 +143,30 @@ import WireFormat
                     series: Fixtures.series, change: .verdict(score: 0.9, isTrue: false), reference: "ANO-1")
             ])
 
-        // Half an alarm a day under the lowest threshold, none that is asked for.
+        // Two alarms in six days, the smaller of which a higher threshold lets pass.
         let made = try agent(
             environment, "proposals", "make", "queue_depth", "--from", "-2d", "--config", running,
-            "--alarms-per-day", "0.1")
+            "--alarms-per-day", "0.2")
+        #expect(made.hasPrefix("PRO-") && made.contains("  0.33 → 0.17 alarms a day"), "\(made)")
+        let text = made.split(separator: " ").dropFirst(3).first ?? ""
+        let threshold = try #require(Double(text))
+        #expect((0.75...0.95).contains(threshold), "\(made)")
         let none = try agent(
             environment, "proposals", "make", "queue_depth", "--from", "-2d", "--config", running,
             "--alarms-per-day", "9")
         #expect(none.contains("no series alarms more often"))
-        if made.hasPrefix("PRO-") {
-            let id = String(made.prefix { !$0.isWhitespace })
-            #expect(try agent(environment, "proposals", "--config", running).contains(id))
-            #expect(try agent(environment, "proposals", "show", id, "--config", running).contains("alarms a day"))
-            #expect(try agent(environment, "proposals", "apply", id, "--config", running).contains("now alarms from"))
-            #expect(
-                refused(environment, "proposals", "apply", id, "--config", running).contains("there is no proposal"))
-        } else {
-            #expect(made.contains("no series alarms more often"), "\(made)")
-        }
+        let id = String(made.prefix { !$0.isWhitespace })
+        #expect(try agent(environment, "proposals", "--config", running).contains(id))
+        #expect(try agent(environment, "proposals", "show", id, "--config", running).contains("threshold 0.7: 0.33"))
+        let other = try Self.configuration(redis.folder, threshold: 0.8, name: "other.yaml")
+        #expect(refused(environment, "proposals", "apply", id, "--config", other).contains("make it again"))
+        #expect(try agent(environment, "proposals", "apply", id, "--config", running).contains("score of \(text) on"))
+        #expect(refused(environment, "proposals", "apply", id, "--config", running).contains("there is no proposal"))
+        let series = SeriesID(metric: "queue_depth", labels: ["queue": "a"])
+        let entity = Entity(cluster: "local", namespace: "default", kind: "Service", name: "a")
+        #expect(
+            try await self.verdicts(redis, Partition(of: entity, count: 16)).contains(
+                ThresholdVerdict(series: series, change: .threshold(threshold), reference: id)))
         #expect(
             refused(environment, "proposals", "show", "PRO-9", "--config", running).contains("there is no proposal"))
 

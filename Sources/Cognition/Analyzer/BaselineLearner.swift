@@ -170,7 +170,7 @@ package struct BaselineLearner: Sendable {
                 let record = BaselineRecord(series.id, learnedAt: now(), learned: learned)
                 let partition = Partition(of: series.entity, count: partitions)
                 pending.fields[partition, default: []].append(
-                    Field("\(series.id)", Array(try JSONEncoder().encode(record))))
+                    Field("\(series.id)", Array(try Self.encoder.encode(record))))
                 pending.count += 1
                 // What was learned leaves the memory in portions; the last one tells the analyzers.
                 if pending.count >= Self.portion { try await store(&pending) }
@@ -231,6 +231,12 @@ package struct BaselineLearner: Sendable {
     }
 
     private static let portion = 200
+
+    private static var encoder: JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return encoder
+    }
 
     private func store(_ batch: inout Batch) async throws {
         for (partition, fields) in batch.fields.sorted(by: { $0.key < $1.key }) {

@@ -61,12 +61,14 @@ struct ExplainCommand: AsyncParsableCommand {
                 timestamp: point.sample.timestamp, value: point.sample.value, lower: point.band.lower,
                 upper: point.band.upper, isAnomalous: point.isOpen)
         }
+        func amount(_ value: Double) -> String { Readable.amount(value, series.definition?.unit ?? "") }
         var lines = [
-            "season: \(baseline.seasonReason)", "points: \(baseline.points) over \(Int(baseline.spanDays)) days",
+            "season: \(baseline.seasonReason)",
+            "points: \(baseline.points) over \(Readable.number((baseline.spanDays * 10).rounded() / 10)) days",
             "algorithms: \(run.choice?.reason ?? "named by the metrics map")",
         ]
         let limit = series.limit ?? learnedLimit(run.points.map(\.sample), series)
-        if let limit { lines.append("limit: \(Self.short(limit.value)), \(limit.source.rawValue): \(limit.reason)") }
+        if let limit { lines.append("limit: \(amount(limit.value)) (\(limit.source.rawValue)): \(limit.reason)") }
         // Without a limit only the path is asked for: this one is beyond all values that count.
         let breach = BreachForecaster.forecast(
             recent: run.points.map(\.sample), limit: limit?.value ?? 9.9e149,
@@ -79,14 +81,14 @@ struct ExplainCommand: AsyncParsableCommand {
         for alarm in run.alarms.suffix(5) {
             let end = alarm.until.map { "until \(BacktestCommand.time($0))" } ?? "and goes on"
             lines.append(
-                "anomaly since \(BacktestCommand.time(alarm.since)) \(end): \(Self.short(alarm.value)) instead of "
-                    + "\(Self.short(alarm.expected)), seen by \(alarm.members.joined(separator: ", "))"
+                "anomaly since \(BacktestCommand.time(alarm.since)) \(end): \(amount(alarm.value)) instead of "
+                    + "\(amount(alarm.expected)), seen by \(alarm.members.joined(separator: ", "))"
                     + (Readable.rarity(days: alarm.rarityDays).map { ", comes \($0)" } ?? ""))
         }
         lines.append(
-            "now: \(Self.short(last.sample.value)), expected \(Self.short(last.band.expected)) within "
-                + "\(Self.short(last.band.lower)) to \(Self.short(last.band.upper))")
-        if limit != nil, let breach { lines.append(Self.sentence(breach)) }
+            "now: \(amount(last.sample.value)), expected \(amount(last.band.expected)) within "
+                + "\(amount(last.band.lower)) to \(amount(last.band.upper))")
+        if let limit, let breach { lines.append(Self.sentence(breach, amount(limit.value))) }
         return (SeriesChart(title: series.name, points: points, limit: limit?.value), lines)
     }
 
@@ -96,17 +98,12 @@ struct ExplainCommand: AsyncParsableCommand {
         return SaturationPoint.learn(from: samples, unit: series.definition?.unit ?? "")
     }
 
-    /// Four digits.
-    private static func short(_ value: Double) -> String {
-        value.formatted(.number.precision(.significantDigits(1...4)).grouping(.never))
-    }
-
-    private static func sentence(_ breach: BreachForecast) -> String {
-        if breach.alreadyBreached { return "the limit of \(breach.limit) is exceeded" }
-        func minutes(_ seconds: Double?) -> String { seconds.map { "\(Int($0 / 60)) min" } ?? "beyond the horizon" }
+    private static func sentence(_ breach: BreachForecast, _ limit: String) -> String {
+        if breach.alreadyBreached { return "the limit of \(limit) is exceeded" }
+        func time(_ seconds: Double?) -> String { seconds.map { Readable.duration($0) } ?? "beyond the horizon" }
         let chance = "\(Int((breach.probability * 100).rounded())) %"
-        guard breach.p50 != nil else { return "limit of \(breach.limit): reached with a probability of \(chance) only" }
-        return "limit of \(breach.limit): reached with a probability of \(chance), then in \(minutes(breach.p50)) "
-            + "(\(minutes(breach.p10)) to \(minutes(breach.p90)))"
+        guard breach.p50 != nil else { return "limit of \(limit): reached with a probability of \(chance) only" }
+        return "limit of \(limit): reached with a probability of \(chance), then in \(time(breach.p50)) "
+            + "(\(time(breach.p10)) to \(time(breach.p90)))"
     }
 }
