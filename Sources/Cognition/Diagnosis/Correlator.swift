@@ -19,7 +19,8 @@ package struct Correlator: Sendable, Equatable {
     /// Milliseconds after its end in which one of its own anomalies opens it again, at least ``reopen``.
     private let flapping: Int64
 
-    /// - Parameter flapping: how long an incident is remembered for its own anomalies, milliseconds; at least ten minutes.
+    /// Goes on with the incidents given, and remembers each for its own anomalies for `flapping` milliseconds, at least ten
+    /// minutes.
     package init(incidents: [Incident] = [], flapping: Int64 = 0) {
         self.flapping = max(Self.reopen, flapping)
         self.incidents = Dictionary(incidents.map { ($0.id, $0) }) { $1 }

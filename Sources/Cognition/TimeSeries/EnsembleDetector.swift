@@ -52,7 +52,9 @@ package struct EnsembleDetector: Sendable, Equatable, Codable {
     /// An unusable sample, and one that is not newer than the newest, changes nothing and scores 0. The baseline
     /// follows only samples below the threshold, and none while an anomaly is open.
     ///
-    /// - Parameter watch: the watch over the series' limit, where it has one; its score counts as a member's.
+    /// - Parameters:
+    ///   - sample: the next one.
+    ///   - watch: the watch over the series' limit, where it has one; its score counts as a member's.
     package mutating func update(_ sample: Sample, watch: BreachWatch? = nil) -> Detection {
         let band = baseline.band(at: sample.timestamp)
         guard sample.isUsable, newest.map({ $0 < sample.timestamp }) ?? true else {

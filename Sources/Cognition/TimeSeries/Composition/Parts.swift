@@ -38,7 +38,9 @@ package protocol ResidualMeasure: Sendable, Equatable, Codable {
 
     /// The size of a residual in typical ones, before it is taken in; 0 while nothing is typical.
     ///
-    /// - Parameter floor: residuals are never measured by less than this.
+    /// - Parameters:
+    ///   - residual: in the unit of the series.
+    ///   - floor: residuals are never measured by less than this.
     mutating func magnitude(_ residual: Double, floor: Double) -> Double
 }
 
@@ -49,7 +51,9 @@ package protocol Calibration: Sendable, Equatable, Codable {
 
     /// Natural logarithm of the probability that a magnitude is exceeded, at most 0, as it was before it is taken in.
     ///
-    /// - Parameter logPerDay: natural logarithm of the samples a day.
+    /// - Parameters:
+    ///   - magnitude: at least 0.
+    ///   - logPerDay: natural logarithm of the samples a day.
     mutating func update(_ magnitude: Double, logPerDay: Double) -> Double
 }
 
