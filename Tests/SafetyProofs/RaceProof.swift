@@ -71,6 +71,7 @@ package enum RaceProof {
                 for order in orders {
                     index += 1
                     guard index % every == 0 else { continue }
+                    await Task.yield()
                     let (store, keys) = store(index)
                     try await Race(moves, beginning, store, keys).check(order, &report)
                 }
@@ -274,7 +275,7 @@ package enum RacesProof: Proof {
     package static func short(seed: UInt64) async throws -> ProofReport {
         var report = ProofReport(name, seed: seed)
         try await RaceProof.run(parties: 2, &report)
-        try await RaceProof.run(parties: 3, every: 97, &report)
+        try await RaceProof.run(parties: 3, every: 397, &report)
         try await onRedis(&report, pairs: 11, triples: 0)
         return report
     }
