@@ -62,7 +62,8 @@ struct ListCommand: AsyncParsableCommand {
             print(
                 "\(terminal.bold(filed.record.id))  \(filed.record.state.rawValue)  \(plan.risk.score) "
                     + "\(terminal.risk(plan.risk.band))  \(PlanRendering.age(plan.created, now))  "
-                    + "\(PlanRendering.remaining(plan.expires, now))  \(Terminal.safe(plan.title))")
+                    + (PlanRendering.countdown(filed.record, plan, now).map { "\($0)  " } ?? "")
+                    + Terminal.safe(plan.title))
         }
     }
 }
