@@ -67,8 +67,8 @@ ifneq ($(filter redis decode takeover idle,$(firstword $(NAME))),)
 	$(if $(filter idle,$(firstword $(NAME))),$(SWIFT_BUILD) -c release --product sre-analyzer)
 	.build/release/sre-bench-bus $(NAME)
 else ifeq ($(NAME),approval)
-	$(SWIFT_BUILD)
-	.build/debug/sre-prove approval $(if $(RUNS),--runs $(RUNS))
+	$(SWIFT_BUILD) -c release
+	.build/release/sre-prove approval $(if $(RUNS),--runs $(RUNS))
 else
 	$(SWIFT_BUILD) -c release --product sre-bench
 	$(PYTHON) Tests/Benchmarks/Engines/bench.py $(or $(NAME),throughput) $(if $(DATA),--data "$(DATA)") \

@@ -81,31 +81,37 @@ package struct ApprovalDesk: Sendable {
     package func recent(limit: Int) async throws -> [FiledPlan] {
         var plans: [(FiledPlan, Int64)] = []
         for partition in Partition.all(count: partitions) {
-            for member in try await store.ranked(keys.planIndex(partition), minimum: 0, limit: limit) {
-                guard let filed = try await load(member.member, partition) else { continue }
-                plans.append((filed, member.score))
-            }
+            plans += try await load(
+                try await store.ranked(keys.planIndex(partition), minimum: 0, limit: limit), partition)
         }
         return plans.sorted { $0.1 > $1.1 }.prefix(limit).map(\.0)
     }
 
     /// The plan with this id, the beginning of one, or the beginning of a hash of at least eight digits.
     ///
+    /// An id ends with the beginning of the plan's hash, so that only plans that fit are read.
+    ///
     /// - Throws: `PlanLookupError`.
     package func find(_ id: String) async throws -> FiledPlan {
-        var found: [FiledPlan] = []
-        for partition in Partition.all(count: partitions) {
-            for member in try await store.ranked(keys.planIndex(partition), minimum: 0, limit: 10_000) {
-                let byHash = id.utf8.count >= 8 && member.member.hasPrefix(id)
-                guard byHash || id.hasPrefix("PLAN-"), let filed = try await load(member.member, partition) else {
-                    continue
-                }
-                if filed.record.id == id { return filed }
-                if byHash || (id.utf8.count >= 19 && filed.record.id.hasPrefix(id)) { found.append(filed) }
-            }
+        let isHash = id.utf8.count >= 8 && id.allSatisfy { $0.isHexDigit && !$0.isUppercase }
+        let isID = id.utf8.count >= 19
+        guard let prefix = isHash ? id : isID ? PlanIdentity.hashPrefix(id: id) : nil else {
+            throw PlanLookupError.notFound(id)
         }
+        let found = try await withThrowingTaskGroup(of: [FiledPlan].self) { group in
+            for partition in Partition.all(count: partitions) {
+                group.addTask {
+                    let members = try await store.ranked(keys.planIndex(partition), minimum: 0, limit: 10_000)
+                    return try await load(members.filter { $0.member.hasPrefix(prefix) }, partition).map(\.0)
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }.filter { isHash || $0.record.id.hasPrefix(id) }
+        if let exact = found.first(where: { $0.record.id == id }) { return exact }
         guard let first = found.first else { throw PlanLookupError.notFound(id) }
-        guard found.count == 1 else { throw PlanLookupError.ambiguous(id, ids: found.map(\.record.id)) }
+        guard found.count == 1 else {
+            throw PlanLookupError.ambiguous(id, ids: found.map(\.record.id).sorted())
+        }
         return first
     }
 

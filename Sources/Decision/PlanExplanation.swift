@@ -59,16 +59,21 @@ package struct PlanExplanation: Sendable, Equatable {
                 autoRemediationEnabled
                     ? "an action is not among the policy's auto_actions" : "risk.auto_remediation_enabled is false")
         }
-        add("quorum", "\(max(plan.quorum, quorum.people)) people (\(quorum.reasons.joined(separator: "; ")))")
+        let people = max(plan.quorum, quorum.people)
+        add("quorum", "\(people) \(people == 1 ? "person" : "people") (\(quorum.reasons.joined(separator: "; ")))")
         add(
             "through the gateway",
             quorum.people > 1 || band == .manual ? "no: each person's own key is needed" : "yes, by one person")
         let budgets = policy.budgets
+        let replicas =
+            plan.impact.replicas == 0
+            ? ""
+            : ", \(budgets.replicas(of: plan.impact.replicas)) of \(plan.impact.replicas) replicas at once (the plan: "
+                + "\(plan.impact.replicasTouched))"
         add(
             "budgets",
             "\(budgets.perTargetAndHour) per target and hour, \(budgets.perNamespaceAndHour) per namespace and hour, "
-                + "\(budgets.concurrent) at a time, \(budgets.replicas(of: plan.impact.replicas)) of "
-                + "\(plan.impact.replicas) replicas at once (the plan: \(plan.impact.replicasTouched))")
+                + "\(budgets.concurrent) at a time\(replicas)")
         add("expiry", "\(plan.expires)\(now < plan.expires ? "" : ", which is over")")
         self.findings = findings
     }

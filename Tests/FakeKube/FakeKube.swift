@@ -25,6 +25,9 @@ struct FakeKube: AsyncParsableCommand {
     @Option(help: "PEM file of the certificate's key.")
     var key: String?
 
+    @Option(help: "PEM file of the authority of clients' certificates; with it, clients must present one.")
+    var clientAuthority: String?
+
     @Option(help: "Folder of manifests to load, such as RBAC.")
     var manifests: [String] = []
 
@@ -73,9 +76,13 @@ struct FakeKube: AsyncParsableCommand {
 
     private func serverBuilder() throws -> HTTPServerBuilder {
         guard let certificate, let key else { return .http1() }
-        let tls = TLSConfiguration.makeServerConfiguration(
+        var tls = TLSConfiguration.makeServerConfiguration(
             certificateChain: try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
             privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)))
+        if let clientAuthority {
+            tls.certificateVerification = .noHostnameVerification
+            tls.trustRoots = .file(clientAuthority)
+        }
         return try .tls(.http1(), tlsConfiguration: tls)
     }
 }

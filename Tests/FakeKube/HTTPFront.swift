@@ -25,10 +25,11 @@ struct HTTPFront: Sendable {
         for (name, value) in request.uri.queryParameters { query[String(name)] = String(value) }
         let body = try await request.body.collect(upTo: 4 << 20)
         let authorization = request.headers[.authorization] ?? ""
-        let kube = KubernetesRequest(
+        var kube = KubernetesRequest(
             request.method.rawValue, request.uri.path.removingPercentEncoding ?? request.uri.path, query: query,
             contentType: request.headers[.contentType], body: Data(body.readableBytesView),
             token: authorization.hasPrefix("Bearer ") ? String(authorization.dropFirst(7)) : nil)
+        kube.accept = request.headers[.accept]
         switch server.handle(kube) {
         case .answer(let response, let delay):
             if delay > 0 { try await ContinuousClock().sleep(for: .milliseconds(delay)) }

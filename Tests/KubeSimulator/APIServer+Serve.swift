@@ -98,7 +98,7 @@ extension APIServer.State {
         if info.isWrite, request.query["dryRun"] == nil { try keepDry(user) }
         switch info.verb {
         case "list": return try list(request, info)
-        case "get": return try get(info)
+        case "get": return try get(info, request)
         case "watch": return KubernetesResponse(status: 200, headers: ["content-type": "application/json"])
         case "create" where info.subresource == "eviction":
             return answer(try evict(request, info, user, time: time), info.type, status: 201)
@@ -160,6 +160,7 @@ extension APIServer.State {
 
     static func object(_ request: KubernetesRequest) throws(StatusError) -> JSONValue {
         if let type = request.contentType, type.contains("protobuf") {
+            if let review = request.body.flatMap(ReviewMessage.json) { return review }
             throw StatusError(
                 code: 415, reason: "UnsupportedMediaType", message: "the simulated server speaks JSON only")
         }
@@ -205,6 +206,9 @@ extension APIServer.State {
             object["kind"] = .string(info.type.kind)
             return object
         }
+        if let accept = request.accept, Table.isWanted(accept) {
+            return answer(Table.of(items, info.type, metadata: metadata), info.type)
+        }
         return answer(
             [
                 "apiVersion": .string(info.type.apiVersion), "kind": .string("\(info.type.kind)List"),
@@ -212,9 +216,15 @@ extension APIServer.State {
             ], info.type)
     }
 
-    private func get(_ info: RequestInfo) throws(StatusError) -> KubernetesResponse {
+    private func get(_ info: RequestInfo, _ request: KubernetesRequest) throws(StatusError) -> KubernetesResponse {
         guard let object = store.objects[info.key] else { throw .notFound(info.type, info.name) }
         if info.subresource == "scale" { return answer(Self.scale(of: object), info.type) }
+        if let accept = request.accept, Table.isWanted(accept) {
+            var object = object
+            object["apiVersion"] = .string(info.type.apiVersion)
+            object["kind"] = .string(info.type.kind)
+            return answer(Table.of([object], info.type, metadata: [:]), info.type)
+        }
         return answer(object, info.type)
     }
 

@@ -38,6 +38,8 @@ package final class APIServer: Sendable {
 
     struct State: Sendable {
         var store = ObjectStore()
+        /// Version of the workloads at which no controller had anything left to do.
+        var settled = 0
         var faults: [Fault] = []
         var adversaries: [Adversary] = []
         var log: [Effect] = []
@@ -226,7 +228,12 @@ package final class APIServer: Sendable {
     package func setPace(_ pace: Pace) { state.withLock { $0.pace = pace } }
 
     /// Pods with these images never become ready.
-    package func setBroken(images: Set<String>) { state.withLock { $0.brokenImages = images } }
+    package func setBroken(images: Set<String>) {
+        state.withLock { state in
+            state.brokenImages = images
+            state.settled = 0
+        }
+    }
 
     /// Seconds that the server's clock is ahead.
     package func setClockOffset(_ seconds: Double) { state.withLock { $0.clockOffset = seconds } }

@@ -5,11 +5,12 @@ import Kubernetes
 extension APIServer.State {
     /// Lets the controllers act until nothing changes, when they act at once.
     mutating func settle(time: String) {
-        guard pace == .instant else { return }
+        guard pace == .instant, store.workloadVersion != settled else { return }
+        defer { settled = store.workloadVersion }
         for _ in 0..<500 {
-            let before = store.version
+            let before = store.workloadVersion
             reconcileOnce(time: time)
-            if store.version == before { return }
+            if store.workloadVersion == before { return }
         }
     }
 
@@ -35,11 +36,8 @@ extension APIServer.State {
 
     private func replicas(_ object: JSONValue) -> Int { object[path: ["spec", "replicas"]]?.integer ?? 1 }
 
-    private func owned(_ type: ResourceType, by owner: JSONValue, _ namespace: String) -> [(ObjectKey, JSONValue)] {
-        let uid = owner[path: ["metadata", "uid"]]
-        return store.list(type, namespace: namespace).filter { pair in
-            pair.value[path: ["metadata", "ownerReferences"]]?.elements.contains { $0["uid"] == uid } ?? false
-        }
+    private func owned(_ type: ResourceType, by owner: JSONValue) -> [(ObjectKey, JSONValue)] {
+        store.list(type, ownedBy: owner[path: ["metadata", "uid"]]?.string ?? "").map { ($0.key, $0.value) }
     }
 
     // MARK: Autoscaler
@@ -74,7 +72,7 @@ extension APIServer.State {
 
     private mutating func rollOut(_ key: ObjectKey, _ deployment: JSONValue, _ time: String) {
         let template = bare(deployment[path: ["spec", "template"]])
-        var sets = owned(.replicaSets, by: deployment, key.namespace)
+        var sets = owned(.replicaSets, by: deployment)
         let newest = sets.compactMap { $0.1[path: Self.revision]?.string.flatMap { Int($0) } }.max() ?? 0
         if let index = sets.firstIndex(where: { bare($0.1[path: ["spec", "template"]]) == template }) {
             let own = sets[index].1[path: Self.revision]?.string.flatMap { Int($0) } ?? 0
@@ -131,7 +129,7 @@ extension APIServer.State {
         } else if own < wanted, total <= wanted {
             set(sets[current].0, sets[current].1, replicas: own + 1)
         } else if let first = old.first {
-            let ready = owned(.pods, by: sets[current].1, sets[current].0.namespace).count { isReady($0.1) }
+            let ready = owned(.pods, by: sets[current].1).count { isReady($0.1) }
             if ready == own || total > wanted + 1 {
                 set(sets[first].0, sets[first].1, replicas: replicas(sets[first].1) - 1)
             }
@@ -149,8 +147,8 @@ extension APIServer.State {
         var total = 0
         var updated = 0
         var available = 0
-        for (_, set) in owned(.replicaSets, by: deployment, key.namespace) {
-            let pods = owned(.pods, by: set, key.namespace)
+        for (_, set) in owned(.replicaSets, by: deployment) {
+            let pods = owned(.pods, by: set)
             total += pods.count
             available += pods.count { isReady($0.1) }
             if bare(set[path: ["spec", "template"]]) == template { updated += pods.count }
@@ -172,7 +170,7 @@ extension APIServer.State {
     // MARK: ReplicaSet and kubelet
 
     private mutating func fill(_ key: ObjectKey, _ set: JSONValue, _ time: String) {
-        let pods = owned(.pods, by: set, key.namespace)
+        let pods = owned(.pods, by: set)
         let wanted = replicas(set)
         if pods.count < wanted {
             for _ in pods.count..<wanted { makePod(key, set, time) }

@@ -14,6 +14,11 @@ struct ObjectStore: Sendable {
     static let historyLimit = 2_000
 
     private(set) var objects: [ObjectKey: JSONValue] = [:]
+    private var keys: [ResourceType: Set<ObjectKey>] = [:]
+    /// Objects by the uid of an owner.
+    private var owned: [String: Set<ObjectKey>] = [:]
+    /// Version of the newest change to something that a controller looks at.
+    private(set) var workloadVersion = 1
     private(set) var history: [Event] = []
     private(set) var version = 1
     /// Changes at or before this version are no longer known.
@@ -80,17 +85,27 @@ struct ObjectStore: Sendable {
     mutating func remove(_ key: ObjectKey) {
         guard var object = objects.removeValue(forKey: key) else { return }
         version += 1
+        keys[key.type]?.remove(key)
+        for owner in Self.owners(object) { owned[owner]?.remove(key) }
         object[path: ["metadata", "resourceVersion"]] = .string("\(version)")
         record(Event(version: version, kind: "DELETED", key: key, object: object))
     }
 
     private mutating func put(_ object: JSONValue, _ key: ObjectKey, _ kind: String) {
-        objects[key] = object
+        let before = objects.updateValue(object, forKey: key)
+        keys[key.type, default: []].insert(key)
+        for owner in before.map(Self.owners) ?? [] { owned[owner]?.remove(key) }
+        for owner in Self.owners(object) { owned[owner, default: []].insert(key) }
         record(Event(version: version, kind: kind, key: key, object: object))
+    }
+
+    private static func owners(_ object: JSONValue) -> [String] {
+        object[path: ["metadata", "ownerReferences"]]?.elements.compactMap { $0["uid"]?.string } ?? []
     }
 
     private mutating func record(_ event: Event) {
         history.append(event)
+        if event.key.type.isWorkload { workloadVersion = event.version }
         if history.count > Self.historyLimit { compact(keeping: Self.historyLimit / 2) }
     }
 
@@ -102,7 +117,15 @@ struct ObjectStore: Sendable {
 
     /// Objects of a type in a namespace, or in all, by name.
     func list(_ type: ResourceType, namespace: String = "") -> [(key: ObjectKey, value: JSONValue)] {
-        objects.filter { $0.key.type == type && (namespace.isEmpty || $0.key.namespace == namespace) }
-            .sorted { $0.key < $1.key }
+        pairs((keys[type] ?? []).filter { namespace.isEmpty || $0.namespace == namespace })
+    }
+
+    /// Objects of a type that an object owns, by name.
+    func list(_ type: ResourceType, ownedBy uid: String) -> [(key: ObjectKey, value: JSONValue)] {
+        pairs((owned[uid] ?? []).filter { $0.type == type })
+    }
+
+    private func pairs(_ keys: Set<ObjectKey>) -> [(key: ObjectKey, value: JSONValue)] {
+        keys.sorted().compactMap { key in objects[key].map { (key, $0) } }
     }
 }

@@ -58,6 +58,11 @@ package struct ResourceType: Sendable, Hashable {
         "admissionregistration.k8s.io", "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy",
         namespaced: false, generation: true)
 
+    /// Whether the controllers look at it.
+    var isWorkload: Bool {
+        [Self.deployments, .replicaSets, .pods, .nodes, .budgets, .autoscalers].contains(self)
+    }
+
     /// Everything that is served.
     package static let all: [ResourceType] = [
         deployments, replicaSets, pods, nodes, budgets, autoscalers, roles, roleBindings, clusterRoles,

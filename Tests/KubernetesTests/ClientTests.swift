@@ -108,6 +108,18 @@ import Testing
             return KubernetesClient(access, transport: SimulatedTransport(server))
         }
         _ = try await client(#"printf %s "$ANSWER""#).get("/api/v1/nodes/node-a")
+        for (script, problem) in [
+            (#"printf %s "$ANSWER" | sed s/v1/v9/"#, "did not print"), ("echo hello", "did not print"),
+            (#"printf %s "$ANSWER" | sed s/fake-token//"#, "gave no token"),
+            (
+                #"printf %s "$ANSWER" | sed 's/"token":"fake-token"/"clientCertificateData":"x"/'"#,
+                "gave a certificate"
+            ),
+        ] {
+            await #expect { try await client(script).get("/api/v1/nodes/node-a") } throws: {
+                "\($0)".contains(problem)
+            }
+        }
         await #expect { try await client("echo secret; exit 1").get("/api/v1/nodes/node-a") } throws: { error in
             "\(error)".contains("failed") && !"\(error)".contains("secret")
         }

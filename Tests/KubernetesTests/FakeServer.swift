@@ -8,8 +8,10 @@ final class FakeServer {
     let folder: String
     private let process = Process()
 
-    /// - Parameter tls: serve TLS under a new certificate for 127.0.0.1, see ``authority``.
-    init(_ arguments: [String] = [], tls: Bool = false) throws {
+    /// - Parameters:
+    ///   - tls: serve TLS under a new certificate for 127.0.0.1, see ``authority``.
+    ///   - clients: ask for clients' certificates, see ``makeClient(_:)``.
+    init(_ arguments: [String] = [], tls: Bool = false, clients: Bool = false) throws {
         folder = NSTemporaryDirectory() + "kube-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -19,6 +21,10 @@ final class FakeServer {
         if tls {
             try Self.makeCertificate(in: folder)
             process.arguments = arguments + ["--certificate", "\(folder)/server.crt", "--key", "\(folder)/server.key"]
+        }
+        if clients {
+            try Self.makeAuthority("clients", in: folder)
+            process.arguments? += ["--client-authority", "\(folder)/clients.crt"]
         }
         let output = Pipe()
         process.standardOutput = output
@@ -46,6 +52,35 @@ final class FakeServer {
                 "-out", "\(folder)/server.crt",
             ])
         try #require(status == 0, "\(text)")
+    }
+
+    private static func makeAuthority(_ name: String, in folder: String) throws {
+        try openssl(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+            "-subj",
+            "/CN=\(name)", "-keyout", "\(folder)/\(name).key", "-out", "\(folder)/\(name).crt")
+    }
+
+    private static func openssl(_ arguments: String...) throws {
+        let (status, text) = try run("/usr/bin/openssl", arguments)
+        try #require(status == 0, "\(text)")
+    }
+
+    /// A client's certificate and key, as PEM, signed by an authority: `clients`, or one that the server does not know.
+    func makeClient(_ authority: String) throws -> (certificate: Data, key: Data) {
+        let path = "\(folder)/\(authority)"
+        if !FileManager.default.fileExists(atPath: path + ".crt") { try Self.makeAuthority(authority, in: folder) }
+        let client = path + "-client"
+        try Self.openssl(
+            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+            "/O=system:masters/CN=person", "-keyout", client + ".key", "-out", client + ".csr")
+        try Self.openssl(
+            "x509", "-req", "-in", client + ".csr", "-CA", path + ".crt", "-CAkey", path + ".key", "-CAcreateserial",
+            "-days", "2", "-out", client + ".crt")
+        return (
+            try Data(contentsOf: URL(fileURLWithPath: client + ".crt")),
+            try Data(contentsOf: URL(fileURLWithPath: client + ".key"))
+        )
     }
 
     /// Runs a program to its end.

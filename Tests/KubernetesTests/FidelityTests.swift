@@ -29,7 +29,10 @@ import Testing
 
     @Test func kubectlWorksAgainstIt() throws {
         let server = try FakeServer(["--anonymous-admin", "--tick", "50"])
-        #expect(try kubectl(server, "get", "deployments", "-n", "shop").contains("web"))
+        let table = try kubectl(server, "get", "deployments", "-n", "shop")
+        #expect(table.contains("UP-TO-DATE") && table.contains("web") && table.contains("3/3"), "\(table)")
+        #expect(try kubectl(server, "get", "pods", "-n", "shop").split(separator: "\n").count == 4)
+        #expect(try kubectl(server, "get", "deployment", "web", "-n", "shop", "--no-headers").contains("3/3"))
         #expect(try kubectl(server, "apply", "-f", "-", input: Self.manifest).contains("created"))
         #expect(
             try kubectl(server, "rollout", "status", "-n", "shop", "deployment/api", "--timeout=30s")
@@ -65,6 +68,64 @@ import Testing
                 "-f", "-",
             ], input: typo)
         #expect(status != 0 && text.contains("unknown field \"spec.replcas\""), "\(text)")
+    }
+
+    @Test func kubectlAsksWhatTheShippedRolesAllow() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().path
+        let server = try FakeServer(
+            [
+                "--manifests", root + "/deploy/kubernetes", "--token",
+                "executor=system:serviceaccount:sre-agent:sre-executor",
+            ], tls: true)
+        func mayI(_ question: String...) throws -> String {
+            let (_, text) = try FakeServer.run(
+                "/usr/bin/env",
+                [
+                    "HOME=\(server.folder)", "kubectl", "--server", server.address, "--cache-dir", server.folder,
+                    "--certificate-authority", "\(server.folder)/server.crt", "--token", "executor", "auth", "can-i",
+                ] + question)
+            return text.split(separator: "\n").last.map(String.init) ?? ""
+        }
+        #expect(try mayI("create", "leases.coordination.k8s.io", "-n", "sre-agent") == "yes")
+        #expect(try mayI("patch", "deployments.apps", "-n", "kube-system") == "no")
+        #expect(try mayI("get", "secrets", "-n", "sre-agent") == "no")
+    }
+
+    @Test func clientsAreRecognisedByTheirCertificate() async throws {
+        let server = try FakeServer(["--anonymous-admin"], tls: true, clients: true)
+        func client(_ authority: String?) throws -> KubernetesClient {
+            var access = KubernetesAccess(server: server.address, authority: server.authority)
+            if let authority { access.clientCertificate = try server.makeClient(authority) }
+            return try KubernetesClient(access)
+        }
+        #expect(try await client("clients").get("/api/v1/nodes/node-a").name == "node-a")
+        for stranger in [nil, "strangers"] {
+            let client = try client(stranger)
+            await #expect(throws: KubernetesError.self) { try await client.get("/api/v1/nodes/node-a") }
+        }
+        // As a kubeconfig gives it: files beside it, and data within it.
+        let pair = try server.makeClient("clients")
+        let file = server.folder + "/kubeconfig"
+        try """
+        current-context: a
+        contexts: [{ name: a, context: { cluster: a, user: a } }, { name: b, context: { cluster: a, user: b } }]
+        clusters: [{ name: a, cluster: { server: "\(server.address)", certificate-authority: server.crt } }]
+        users:
+          - { name: a, user: { client-certificate: clients-client.crt, client-key: clients-client.key } }
+          - name: b
+            user:
+              client-certificate-data: \(pair.certificate.base64EncodedString())
+              client-key-data: \(pair.key.base64EncodedString())
+
+        """.write(toFile: file, atomically: true, encoding: .utf8)
+        for context in ["a", "b"] {
+            let access = try KubernetesAccess.configured(file: file, context: context, environment: [:])
+            #expect(try await KubernetesClient(access).get("/api/v1/nodes/node-a").name == "node-a")
+        }
+        var broken = KubernetesAccess(server: server.address, authority: server.authority)
+        broken.clientCertificate = (pair.certificate, Data("no key".utf8))
+        #expect { try KubernetesClient(broken) } throws: { "\($0)".contains("certificates cannot be used") }
     }
 
     @Test func theCertificateIsChecked() async throws {

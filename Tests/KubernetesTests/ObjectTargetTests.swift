@@ -235,6 +235,23 @@ private let path = "/apis/apps/v1/namespaces/shop/deployments/web"
         #expect(survey.objections.first?.contains("managed by argocd-controller") == true)
     }
 
+    /// Deployment tools leave marks; what they manage is changed at its source.
+    @Test(arguments: [
+        ("labels", "app.kubernetes.io/managed-by", "Helm", "Helm"),
+        ("annotations", "meta.helm.sh/release-name", "web", "Helm"),
+        ("labels", "argocd.argoproj.io/instance", "web", "Argo CD"),
+        ("annotations", "argocd.argoproj.io/tracking-id", "web:apps/Deployment:shop/web", "Argo CD"),
+        ("labels", "kustomize.toolkit.fluxcd.io/name", "apps", "Flux"),
+        ("labels", "helm.toolkit.fluxcd.io/name", "web", "Flux"),
+    ])
+    func theMarksOfDeploymentToolsAreSeen(field: String, key: String, value: String, tool: String) async throws {
+        let estate = Estate()
+        _ = try await estate.client.patch(
+            "/apis/apps/v1/namespaces/shop/deployments/web", ["metadata": [field: [key: .string(value)]]])
+        let (_, survey) = await estate.request(.scale, ["replicas": "+1"])
+        #expect(survey.objections.contains { $0.contains("managed by \(tool)") && $0.contains("at its source") })
+    }
+
     @Test func aPlanForAnotherObjectIsRefused() async throws {
         let estate = Estate()
         var (request, _) = await estate.request(.rolloutRestart)

@@ -13,8 +13,8 @@ struct ProveCommand: AsyncParsableCommand {
     static let proofs: [any Proof.Type] = [
         DifferentialProof.self, AOFProof.self, ProcessesProof.self, SentinelProof.self, ClusterProof.self,
         SeededBugsProof.self, FuzzProof.self,
-        CrashPointsProof.self, ForgeriesProof.self, AuthorityMatrixProof.self, InjectionsProof.self,
-        AdversariesProof.self, RacesProof.self, ExecutorProcessProof.self, ApprovalBenchmark.self,
+        CrashPointsProof.self, ForgeryProof.self, AuthorityProof.self, InjectionProof.self, AdversaryProof.self,
+        RacesProof.self, ExecutorProcessProof.self, ApprovalBenchmark.self,
     ]
 }
 

@@ -29,7 +29,7 @@ import WireFormat
         func note(_ point: CrashPoint) {
             state.withLock { state in
                 if point == .afterClaim { state.now += 1 }
-                if point == .afterFinish { state.now -= 1 }
+                if point == .beforeFinish { state.now -= 1 }
                 state.most = max(state.most, state.now)
             }
         }

@@ -8,7 +8,9 @@ import Remediation
 import Synchronization
 
 /// A person, an autoscaler or a deployment tool changes the target at the worst moment: nothing of it is overwritten.
-package enum AdversaryProof {
+package enum AdversaryProof: EnumeratedProof {
+    package static let name = "adversary"
+
     private static let changes: [(name: String, manager: String, patch: JSONValue)] = [
         ("a person scales", "kubectl-edit", ["spec": ["replicas": 9]]),
         ("an autoscaler scales", "horizontal-pod-autoscaler", ["spec": ["replicas": 7]]),
@@ -20,7 +22,7 @@ package enum AdversaryProof {
     ]
 
     /// Runs every change at every request the executor makes about the target; a short run leaves out two changes.
-    package static func run(seed: UInt64, isShort: Bool = false) async throws -> ProofReport {
+    package static func run(seed: UInt64, isShort: Bool) async throws -> ProofReport {
         var result = ProofReport("adversary", seed: seed)
         for isGood in [true, false] {
             for change in isShort ? [changes[0], changes[3]] : changes {

@@ -8,7 +8,9 @@ import Synchronization
 import WireFormat
 
 /// The matrix user × role × risk × route under several policies: every cell against a table of its own.
-package enum AuthorityProof {
+package enum AuthorityProof: EnumeratedProof {
+    package static let name = "authority"
+
     /// How a statement reaches the store.
     enum Route: String, CaseIterable {
         /// Signed with the person's own key.
@@ -43,7 +45,7 @@ package enum AuthorityProof {
     }
 
     /// Runs every cell; a short run leaves out most pairs of people and two of the scores.
-    package static func run(seed: UInt64, isShort: Bool = false) async throws -> ProofReport {
+    package static func run(seed: UInt64, isShort: Bool) async throws -> ProofReport {
         var result = ProofReport("authority", seed: seed)
         let stage = try Stage()
         let users = [

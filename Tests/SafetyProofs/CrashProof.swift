@@ -97,6 +97,7 @@ package enum CrashProof {
         _ name: String, _ crashes: [(CrashPoint, Int)], _ fault: Fault?, skip: Int, isGood: Bool,
         _ reached: inout Set<CrashPoint>, _ result: inout ProofReport
     ) async throws -> Bool {
+        await Task.yield()
         let stage = try Stage()
         stage.metric.withLock { $0 = isGood ? 100 : 500 }
         let record = try await stage.propose()

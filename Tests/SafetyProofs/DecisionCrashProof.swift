@@ -83,6 +83,7 @@ package enum DecisionCrashProof {
     private static func plan(
         _ name: String, _ input: Input, _ fuse: Fuse, _ delivery: HookedStore.Delivery, _ report: inout ProofReport
     ) async throws {
+        await Task.yield()
         let stage = try Stage()
         let keys = stage.keys
         let partition = stage.partition
@@ -204,6 +205,7 @@ package enum DecisionCrashProof {
         _ name: String, _ word: (verdict: Verdict, role: String, before: PlanState, after: PlanState), _ fuse: Fuse,
         _ delivery: HookedStore.Delivery, _ number: Int, _ isSame: Bool, _ report: inout ProofReport
     ) async throws {
+        await Task.yield()
         let stage = try Stage()
         let (keys, partition) = (stage.keys, stage.partition)
         let proposed = try await stage.propose()

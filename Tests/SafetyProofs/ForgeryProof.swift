@@ -9,7 +9,10 @@ import TestSupport
 import WireFormat
 
 /// An attacker who may write anything to the store: forged, mutated and replayed records have no effect.
-package enum ForgeryProof {
+package enum ForgeryProof: Proof {
+    package static let name = "forgery"
+    package static let fullRuns = 10_000
+
     /// Plans that the attacker finds in the store and knows everything about, but the keys.
     private struct Loot {
         /// Approved and carried out.
@@ -27,7 +30,9 @@ package enum ForgeryProof {
     }
 
     /// Runs so many attacks on one installation.
-    package static func run(runs: Int, seed: UInt64) async throws -> ProofReport {
+    package static func run(
+        runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
+    ) async throws -> ProofReport {
         var result = ProofReport("forgery", seed: seed)
         var generator = SeededGenerator(seed: seed)
         let stage = try Stage()
@@ -49,6 +54,7 @@ package enum ForgeryProof {
                 break
             }
             try await clear(record, stage)
+            if index % 1_000 == 999 { progress("\(index + 1) of \(runs) attacks") }
         }
         result.figures["effects"] = Double(stage.effects.count - before)
         try await mutateEveryField(stage, loot, &result)

@@ -82,63 +82,16 @@ package enum ExecutorProcessProof: Proof {
 /// Where the programs are that proofs start.
 package enum BuiltPrograms {
     /// Debug builds of this package.
-    package static let debugFolder = URL(fileURLWithPath: ShippedManifests.folder).deletingLastPathComponent()
-        .deletingLastPathComponent().appendingPathComponent(".build/debug").path
-}
+    package static let debugFolder = folder("debug")
+    /// Programs that were built like the one that runs.
+    #if DEBUG
+        package static let ownFolder = debugFolder
+    #else
+        package static let ownFolder = folder("release")
+    #endif
 
-/// How long a person's approval takes to have an effect, and how long lists of plans take.
-package enum ApprovalBenchmark: Proof {
-    package static let name = "approval"
-    package static let fullRuns = 100
-
-    package static func run(
-        runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
-    ) async throws -> ProofReport {
-        try await ProcessStage.use(programs: BuiltPrograms.debugFolder) { stage in
-            var report = ProofReport(name, seed: seed)
-            let executor = try stage.startExecutor()
-            defer { executor.end() }
-            var waits: [Double] = []
-            let stream = stage.stage.keys.stream(.outcomes, stage.stage.partition)
-            for index in 0...runs {
-                let record = try await stage.stage.propose(
-                    [Action(type: .scale, parameters: ["replicas": "\(index % 2 + 4)"])], rollback: [],
-                    title: "run \(index)"
-                ) {
-                    $0.verification.intervalSeconds = 1; $0.verification.scrapes = 1
-                }
-                let position = try await stage.stage.store.newestEntries(stream, limit: 1).first?.id ?? .zero
-                let begun = ContinuousClock.now
-                try await stage.stage.say(.approve, about: record)
-                // The first entry is written after the claim, which is the first call that changes anything.
-                while try await stage.stage.store.awaitEntries([stream: position], timeout: .seconds(5)).isEmpty {}
-                // The first plan waits for the executor to start.
-                if index > 0 { waits.append(begun.duration(to: .now) / .milliseconds(1)) }
-                let state = try await stage.wait(for: record.hash, while: executor)
-                report.require(state == .succeeded, "run \(index) ended \(state.rawValue)")
-                report.runs += 1
-            }
-            waits.sort()
-            report.figures["approve to claim p50 ms"] = waits[waits.count / 2]
-            report.figures["approve to claim p99 ms"] = waits[min(waits.count - 1, waits.count * 99 / 100)]
-            try await list(stage, &report)
-            return report
-        }
-    }
-
-    private static func list(_ stage: ProcessStage, _ report: inout ProofReport) async throws {
-        var plan = try await stage.stage.propose(title: "pending").plan()
-        for index in 0..<1_000 {
-            plan.title = "pending \(index)"
-            _ = try await stage.stage.file(plan)
-        }
-        var times: [Double] = []
-        for _ in 0..<10 {
-            let begun = ContinuousClock.now
-            let pending = try await stage.stage.desk.pending()
-            times.append(begun.duration(to: .now) / .milliseconds(1))
-            report.require(pending.count >= 1_000, "\(pending.count) plans are listed")
-        }
-        report.figures["list 1000 pending p50 ms"] = times.sorted()[times.count / 2]
+    private static func folder(_ configuration: String) -> String {
+        URL(fileURLWithPath: ShippedManifests.folder).deletingLastPathComponent().deletingLastPathComponent()
+            .appendingPathComponent(".build/\(configuration)").path
     }
 }

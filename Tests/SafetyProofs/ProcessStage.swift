@@ -24,11 +24,16 @@ package final class ProcessStage: Sendable {
     private let folder: String
     private let programs: String
 
+    /// Plans that an executor carries out side by side.
+    package static let concurrency = 20
+
     /// Sets everything up, runs `body`, and takes everything down.
     ///
-    /// - Parameter programs: folder with the built programs.
+    /// - Parameters:
+    ///   - programs: folder with the built programs.
+    ///   - leaseSeconds: length of all leases of the programs.
     package static func use<Result: Sendable>(
-        programs: String, _ body: @escaping @Sendable (ProcessStage) async throws -> Result
+        programs: String, leaseSeconds: Double = 0.6, _ body: @escaping @Sendable (ProcessStage) async throws -> Result
     ) async throws -> Result {
         for name in ["FakeKube", "sre-executor", "sre-planner", "sre-gateway", "sre-approver"]
         where !FileManager.default.isExecutableFile(atPath: "\(programs)/\(name)") {
@@ -41,13 +46,16 @@ package final class ProcessStage: Sendable {
         let redis = RedisBus(client: client, logger: RedisServer.quiet)
         try await redis.ensureLibrary()
         return try await MetricServer().use { metrics in
-            let stage = try await ProcessStage(redis: redis, server: server, metrics: metrics, programs: programs)
+            let stage = try await ProcessStage(
+                redis: redis, server: server, metrics: metrics, programs: programs, leaseSeconds: leaseSeconds)
             defer { stage.end() }
             return try await body(stage)
         }
     }
 
-    private init(redis: RedisBus, server: RedisServer, metrics: String, programs: String) async throws {
+    private init(
+        redis: RedisBus, server: RedisServer, metrics: String, programs: String, leaseSeconds: Double
+    ) async throws {
         self.redis = redis
         self.programs = programs
         folder = server.folder + "/config"
@@ -65,22 +73,22 @@ package final class ProcessStage: Sendable {
             store: redis, transport: try HTTPTransport(access),
             start: Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000)), isClockReal: true)
         self.stage = stage
-        try Self.write(folder, redisURL: server.url, metrics: metrics, kube: address, stage)
+        try Self.write(folder, redisURL: server.url, metrics: metrics, kube: address, leaseSeconds, stage)
         let policy = try PolicyFile.read(YAMLDocument(file: folder + "/policy.yaml"), digest: SHA256Digest())
         stage.policy.withLock { $0 = policy }
     }
 
     private static func write(
-        _ folder: String, redisURL: String, metrics: String, kube: String, _ stage: Stage
+        _ folder: String, redisURL: String, metrics: String, kube: String, _ leaseSeconds: Double, _ stage: Stage
     ) throws {
         func key(_ signer: Ed25519Signer) -> String { Data(signer.publicKey).base64EncodedString() }
         let files = [
             "config.yaml": """
             cluster: proof
-            redis: { url: "\(redisURL)", lease_seconds: 0.6 }
+            redis: { url: "\(redisURL)", lease_seconds: \(leaseSeconds) }
             prometheus: { url: "\(metrics)" }
             kubernetes: { enabled: true, kubeconfig: kubeconfig }
-            executor: { concurrency: 20 }
+            executor: { concurrency: \(concurrency) }
             planner: { key_file: planner.key }
             """,
             "policy.yaml": """
@@ -124,16 +132,18 @@ package final class ProcessStage: Sendable {
 
     /// Runs the approver's CLI as jane.
     ///
-    /// - Parameter crash: where it dies, such as `approver.afterVerify`.
+    /// - Parameters:
+    ///   - crash: where it dies, such as `approver.afterVerify`.
+    ///   - isConfigured: it gets the configuration of the installation.
     /// - Returns: exit code and everything it printed.
     package func approver(
-        _ arguments: [String], crash: String? = nil
+        _ arguments: [String], crash: String? = nil, isConfigured: Bool = true
     ) throws -> (status: Int32, text: String) {
         let key = folder + "/jane.key"
         if !FileManager.default.fileExists(atPath: key) { try KeyFile.create(stage.jane, at: key, passphrase: "") }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: programs + "/sre-approver")
-        process.arguments = arguments + ["--config", folder + "/config.yaml"]
+        process.arguments = arguments + (isConfigured ? ["--config", folder + "/config.yaml"] : [])
         var environment = ProcessInfo.processInfo.environment.merging(["SRE_APPROVER_KEY": key]) { $1 }
         environment["SRE_CRASH_AT"] = crash
         process.environment = environment
@@ -290,6 +300,14 @@ package final class ProcessStage: Sendable {
         return !program.isRunning
     }
 
+    /// Stores objects in the simulated cluster.
+    package func load(_ objects: [JSONValue]) async throws {
+        let body = Data(JSONValue.array(objects).canonical)
+        let response = try await HTTPTransport(KubernetesAccess(server: address)).send(
+            KubernetesRequest("POST", "/_fake/load", contentType: "application/json", body: body))
+        guard response.status == 204 else { throw ProofError("the objects were not stored: \(response.status)") }
+    }
+
     /// Effects of executors on workloads, in order, as the server saw them.
     package func effects() async throws -> [Effect] {
         let response = try await HTTPTransport(KubernetesAccess(server: address)).send(
@@ -315,23 +333,6 @@ struct MetricServer {
                 status: .ok, headers: [.contentType: "application/json"],
                 body: .init(byteBuffer: ByteBuffer(string: text)))
         }
-        let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
-        let application = Application(
-            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { channel in continuation.yield(channel.localAddress?.port ?? 0) },
-            logger: RedisServer.quiet)
-        return try await withThrowingTaskGroup(of: Result?.self) { group in
-            group.addTask {
-                try await application.run()
-                return nil
-            }
-            group.addTask {
-                for await port in ports { return try await body("http://127.0.0.1:\(port)") }
-                return nil
-            }
-            defer { group.cancelAll() }
-            while let result = try await group.next() { if let result { return result } }
-            throw CancellationError()
-        }
+        return try await LocalServer.use(router, body)
     }
 }

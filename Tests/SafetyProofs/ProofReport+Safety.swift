@@ -1,4 +1,6 @@
 import Foundation
+import KubeSimulator
+import Kubernetes
 import Proofs
 
 extension ProofReport {
@@ -15,4 +17,7 @@ package enum ShippedManifests {
     /// Folder of the manifests.
     package static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("deploy/kubernetes").path
+
+    /// The objects of the manifests, read once for the many stages of a proof.
+    static let objects = Result { try SampleEstate.manifests(folder: folder) }
 }

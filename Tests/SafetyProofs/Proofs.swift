@@ -43,42 +43,18 @@ package enum CrashPointsProof: Proof {
     }
 }
 
-/// An attacker with full rights in the store.
-package enum ForgeriesProof: Proof {
-    package static let name = "forgery"
-    package static let fullRuns = 10_000
-
-    package static func run(
-        runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
-    ) async throws -> ProofReport { try await ForgeryProof.run(runs: runs, seed: seed) }
+/// A proof that goes through all of its cases once; it has as many runs as cases.
+package protocol EnumeratedProof: Proof {
+    /// Goes through the cases.
+    ///
+    /// - Parameter isShort: through some of them only, where there are many.
+    static func run(seed: UInt64, isShort: Bool) async throws -> ProofReport
 }
 
-/// The matrix of users, roles, risks and routes; it has as many runs as cells.
-package enum AuthorityMatrixProof: Proof {
-    package static let name = "authority"
-    package static let fullRuns = 1
+extension EnumeratedProof {
+    package static var fullRuns: Int { 1 }
 
     package static func run(
         runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
-    ) async throws -> ProofReport { try await AuthorityProof.run(seed: seed) }
-}
-
-/// Hidden instructions; it has as many runs as texts.
-package enum InjectionsProof: Proof {
-    package static let name = "injection"
-    package static let fullRuns = 1
-
-    package static func run(
-        runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
-    ) async throws -> ProofReport { try await InjectionProof.run(seed: seed) }
-}
-
-/// Somebody else at the worst moment; it has as many runs as moments.
-package enum AdversariesProof: Proof {
-    package static let name = "adversary"
-    package static let fullRuns = 1
-
-    package static func run(
-        runs: Int, seed: UInt64, progress: @escaping @Sendable (String) -> Void
-    ) async throws -> ProofReport { try await AdversaryProof.run(seed: seed) }
+    ) async throws -> ProofReport { try await run(seed: seed, isShort: false) }
 }

@@ -80,7 +80,7 @@ package final class Stage: Sendable {
         change(&policy)
         self.policy = Mutex(policy)
         server.load(SampleEstate.objects)
-        server.load(try SampleEstate.manifests(folder: ShippedManifests.folder))
+        server.load(try ShippedManifests.objects.get())
         server.add(token: "executor", .init(name: Self.executorUser))
         server.add(token: "planner", .init(name: "system:serviceaccount:sre-agent:sre-planner"))
     }

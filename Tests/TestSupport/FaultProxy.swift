@@ -39,24 +39,7 @@ package final class FaultProxy: Sendable {
         for method in [HTTPRequest.Method.get, .post] {
             router.on("**", method: method) { request, _ in try await self.answer(request) }
         }
-        let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
-        let application = Application(
-            router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { channel in continuation.yield(channel.localAddress?.port ?? 0) },
-            logger: RedisServer.quiet)
-        return try await withThrowingTaskGroup(of: Result?.self) { group in
-            group.addTask {
-                try await application.run()
-                return nil
-            }
-            group.addTask {
-                for await port in ports { return try await body("http://127.0.0.1:\(port)") }
-                return nil
-            }
-            defer { group.cancelAll() }
-            while let result = try await group.next() { if let result { return result } }
-            throw CancellationError()
-        }
+        return try await LocalServer.use(router, body)
     }
 
     private func answer(_ request: Request) async throws -> Response {

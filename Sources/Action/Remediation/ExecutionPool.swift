@@ -13,8 +13,6 @@ final class ExecutionPool: Sendable {
         var hash: String
         /// Trace of its decision.
         var trace: TraceContext
-        /// How often it has been taken up without getting any further, this time included.
-        var attempts: Int
     }
 
     private struct State {

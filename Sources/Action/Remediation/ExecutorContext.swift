@@ -20,6 +20,8 @@ extension ExecutorSession {
         package var term: Int64
         /// Plans of one partition that are carried out side by side, at least 1.
         package var concurrency: Int
+        /// Shared by the sessions of a process.
+        package var interruptions: Interruptions
         /// Clocks that must agree when a plan is claimed.
         package var clocks: ClockPanel
         /// Says why nothing may be changed now, such as a freeze.
@@ -37,7 +39,8 @@ extension ExecutorSession {
 
         package init(
             verifier: @escaping @Sendable () -> Verifier, targets: [any ActionTarget], metrics: any MetricReader,
-            claims: any ClaimStore, holder: String, term: Int64, concurrency: Int = 8, clocks: ClockPanel,
+            claims: any ClaimStore, holder: String, term: Int64, concurrency: Int = 8,
+            interruptions: Interruptions = Interruptions(), clocks: ClockPanel,
             brake: @escaping Brake, digest: any Digest, now: @escaping @Sendable () -> Timestamp,
             sleep: @escaping @Sendable (Duration) async throws -> Void = { try await ContinuousClock().sleep(for: $0) },
             probe: @escaping @Sendable (CrashPoint) async throws -> Void = { _ in }, logger: Logger
@@ -49,6 +52,7 @@ extension ExecutorSession {
             self.holder = holder
             self.term = term
             self.concurrency = concurrency
+            self.interruptions = interruptions
             self.clocks = clocks
             self.brake = brake
             self.digest = digest

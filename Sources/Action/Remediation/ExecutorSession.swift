@@ -15,8 +15,6 @@ package struct ExecutorSession: PartitionSession {
     package static let inputs: [Topic] = [.decisions]
 
     private let partition: Partition
-    private let lease: LeaseProof
-    private let context: Context
     private let store: any BusStore
     private let keys: Keys
     private let pool = ExecutionPool()
@@ -24,8 +22,6 @@ package struct ExecutorSession: PartitionSession {
 
     package init(partition: Partition, lease: LeaseProof, context: Context, store: any BusStore, keys: Keys) {
         self.partition = partition
-        self.lease = lease
-        self.context = context
         self.store = store
         self.keys = keys
         executor = PlanExecutor(
@@ -52,9 +48,7 @@ package struct ExecutorSession: PartitionSession {
 
     package mutating func restore(_ snapshot: [UInt8]?) async throws {
         let queued = try await store.lowest(keys.executionQueue(partition), maximum: .max, limit: 100_000)
-        for member in queued {
-            pool.submit(try await takeUp(member.member, TraceContext(seed: member.member)))
-        }
+        for member in queued { pool.submit(.init(hash: member.member, trace: TraceContext(seed: member.member))) }
     }
 
     package mutating func process(_ entry: StreamEntry, topic: Topic) async throws -> Transaction {
@@ -74,7 +68,8 @@ package struct ExecutorSession: PartitionSession {
             throw UnreadableEntry("there is no plan \(decision.planHash)")
         }
         guard !pool.holds(decision.planHash) else { return Transaction() }
-        pool.submit(try await takeUp(decision.planHash, trace))
+        try await executor.filing.enqueue(decision.planHash)
+        pool.submit(.init(hash: decision.planHash, trace: trace))
         return Transaction()
     }
 
@@ -84,22 +79,6 @@ package struct ExecutorSession: PartitionSession {
         guard Self.planHash(entry) != nil else { return nil }
         try await refuse(entry, "the decision \(entry.id) was \(reason)")
         return Transaction()
-    }
-
-    /// Puts a plan into the queue of executions, and counts how often that was done without getting any further.
-    private func takeUp(_ hash: String, _ trace: TraceContext) async throws -> ExecutionPool.Job {
-        let key = keys.plan(hash, partition)
-        let now = context.now().rawValue
-        let result = try await store.commit(
-            Transaction(
-                lease: lease,
-                changes: [
-                    .rank(key: keys.executionQueue(partition), member: hash, score: now),
-                    .increment(key: key, field: PlanFiling.attempts, by: 1),
-                ]))
-        if case .fenced = result { throw FencedError.fenced }
-        let attempts = try await store.fields(key)[PlanFiling.attempts].map { String(decoding: $0, as: UTF8.self) }
-        return .init(hash: hash, trace: trace, attempts: attempts.flatMap { Int($0) } ?? 1)
     }
 
     // MARK: Decisions that cannot be read

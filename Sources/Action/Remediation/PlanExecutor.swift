@@ -11,8 +11,8 @@ struct PlanExecutor: Sendable {
     /// How often a plan may be taken up without getting any further.
     private static let attempts = 5
 
+    let filing: PlanFiling
     private let context: ExecutorSession.Context
-    private let filing: PlanFiling
     /// Places for plans that are doing something.
     private let places: Slots
     /// The place in which budgets are counted and claims are made, so that no two plans count the same budget.
@@ -36,16 +36,31 @@ struct PlanExecutor: Sendable {
     ///
     /// - Throws: `FencedError` when the lease is lost, `BusError` when the store cannot be reached, `CancellationError`.
     func carryOut(_ job: ExecutionPool.Job) async throws {
+        do {
+            try await persist(with: job)
+        } catch {
+            // Whatever ends the session was not this plan's doing.
+            context.interruptions.add(job.hash)
+            throw error
+        }
+    }
+
+    private func persist(with job: ExecutionPool.Job) async throws {
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(10))
-        var attempts = job.attempts
         var last = "whoever carried it out died"
+        var isCounted = context.interruptions.remove(job.hash)
         while true {
             try Task.checkCancellation()
-            guard attempts <= Self.attempts else {
-                return try await park(job.hash, "given up after \(Self.attempts) attempts: \(last)", job.trace)
-            }
             do {
-                switch try await places.use({ try await attempt(job) }) {
+                let progress = try await places.use {
+                    if !isCounted, try await filing.countAttempt(job.hash) > Self.attempts {
+                        try await park(job.hash, "given up after \(Self.attempts) attempts: \(last)", job.trace)
+                        return Progress.over
+                    }
+                    isCounted = true
+                    return try await attempt(job)
+                }
+                switch progress {
                 case .over: return
                 case .waits(let reason): last = reason
                 }
@@ -55,8 +70,7 @@ struct PlanExecutor: Sendable {
                 last = "\(conflict)"
             } catch {
                 last = "\(error)"
-                attempts += 1
-                try await filing.count(attempts, of: job.hash)
+                isCounted = false
             }
             context.logger.debug("a plan waits", metadata: ["plan": "\(job.hash)", "reason": "\(last)"])
             try await context.sleep(backoff.next(random: .random(in: 0..<1)))

@@ -79,9 +79,21 @@ struct PlanFiling: Sendable {
         }
     }
 
-    /// Writes how often a plan was taken up without getting any further.
-    func count(_ attempts: Int, of hash: String) async throws {
-        try await commit([.set(key: keys.plan(hash, partition), fields: [Field(Self.attempts, "\(attempts)")])])
+    /// Puts a plan into the queue of executions.
+    func enqueue(_ hash: String) async throws {
+        try await commit([
+            .rank(key: keys.executionQueue(partition), member: hash, score: context.now().rawValue)
+        ])
+    }
+
+    /// Counts that a plan is taken up, before anything is done for it.
+    ///
+    /// - Returns: how often that was since it got any further.
+    func countAttempt(_ hash: String) async throws -> Int {
+        let key = keys.plan(hash, partition)
+        try await commit([.increment(key: key, field: Self.attempts, by: 1)])
+        let count = try await store.fields(key)[Self.attempts].map { String(decoding: $0, as: UTF8.self) }
+        return count.flatMap { Int($0) } ?? 1
     }
 
     /// Takes a plan that nothing is to be done for out of the queue of executions.

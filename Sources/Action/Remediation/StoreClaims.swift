@@ -67,7 +67,7 @@ package struct StoreClaims: ClaimStore {
         } catch {
             throw .refused("\(error)")
         }
-        return Transaction(
+        var transaction = Transaction(
             checks: [.init(key: key, field: "version", text: claim.version)],
             changes: [
                 .set(
@@ -78,6 +78,9 @@ package struct StoreClaims: ClaimStore {
                         Field("progress", progress),
                     ])
             ])
+        // Nothing is done under a claim that a failover could forget.
+        transaction.isReplicated = true
+        return transaction
     }
 
     private func apply(

@@ -66,6 +66,7 @@ package struct CredentialPlugin: Sendable, Equatable {
         struct Status: Decodable {
             var token: String?
             var expirationTimestamp: Date?
+            var clientCertificateData: String?
         }
 
         var kind: String
@@ -102,7 +103,11 @@ package struct CredentialPlugin: Sendable, Equatable {
         guard let answer = try? decoder.decode(Answer.self, from: Data(output.utf8)), answer.kind == "ExecCredential",
             answer.apiVersion == apiVersion
         else { throw bad("did not print an ExecCredential of \(apiVersion)") }
-        guard let token = answer.status?.token, !token.isEmpty else { throw bad("gave no token") }
+        guard let token = answer.status?.token, !token.isEmpty else {
+            throw bad(
+                answer.status?.clientCertificateData == nil
+                    ? "gave no token" : "gave a certificate: only tokens of a plugin are supported")
+        }
         return (token, answer.status?.expirationTimestamp)
     }
 }

@@ -97,7 +97,7 @@ package final class HTTPTransport: KubernetesTransport {
         if !query.isEmpty { components.queryItems = query.map { URLQueryItem(name: $0.key, value: $0.value) } }
         var message = HTTPClientRequest(url: server + (components.string ?? request.path))
         message.method = .init(rawValue: request.method)
-        message.headers.add(name: "Accept", value: "application/json")
+        message.headers.add(name: "Accept", value: request.accept ?? "application/json")
         message.headers.add(name: "User-Agent", value: "sre-agent")
         if let token = request.token { message.headers.add(name: "Authorization", value: "Bearer \(token)") }
         if let body = request.body {

@@ -6,6 +6,12 @@ import Model
 package struct KubernetesSurveyor: TargetSurveyor {
     /// Field managers that put their own values back.
     private static let gitOps = ["argocd", "flux", "kustomize-controller", "helm-controller", "helm"]
+    /// Labels and annotations with which deployment tools mark what is theirs, and the tools.
+    private static let marks = [
+        "argocd.argoproj.io/instance": "Argo CD", "argocd.argoproj.io/tracking-id": "Argo CD",
+        "kustomize.toolkit.fluxcd.io/name": "Flux", "helm.toolkit.fluxcd.io/name": "Flux",
+        "meta.helm.sh/release-name": "Helm",
+    ]
 
     private let client: KubernetesClient
     private let digest: any Digest
@@ -14,7 +20,7 @@ package struct KubernetesSurveyor: TargetSurveyor {
     /// - Parameters:
     ///   - client: of the planner.
     ///   - digest: for pins.
-    ///   - executor: user whose rights are asked for before a plan is offered; `nil`: not asked.
+    ///   - executor: user whose rights are asked for before a plan is offered; `nil`: the client's own user.
     package init(client: KubernetesClient, digest: any Digest, executor: String? = nil) {
         self.client = client
         self.digest = digest
@@ -107,6 +113,7 @@ package struct KubernetesSurveyor: TargetSurveyor {
         switch step.action.type {
         case .restartPod:
             let pod = try await pod(step.action, target)
+            try await askForEviction([pod], &sketch)
             step.action.parameters["pods"] = PodTarget.Victim.text(of: [pod])
             do {
                 try await client.evict(namespace: pod.namespace, pod: pod.name, uid: pod.uid, dryRun: true)
@@ -114,7 +121,10 @@ package struct KubernetesSurveyor: TargetSurveyor {
                 guard case .busy = error.kind else { throw error }
                 sketch.conflicts.append("the eviction is blocked now: \(error.description)")
             }
-        case .drain: step.action.parameters["pods"] = PodTarget.Victim.text(of: try await pods(on: step, target))
+        case .drain:
+            let pods = try await pods(on: step, target)
+            try await askForEviction(pods, &sketch)
+            step.action.parameters["pods"] = PodTarget.Victim.text(of: pods)
         case .runCommand, .openTicket, .notify, .manual: break
         default: step.action = try await resolve(step.action, target, step.index, isRollback, &sketch)
         }
@@ -133,12 +143,7 @@ package struct KubernetesSurveyor: TargetSurveyor {
         let earlier = sketch.projected[path]
         let current: KubernetesObject
         if let earlier { current = earlier } else { current = try await client.get(path) }
-        if let executor, !isRollback {
-            let question = try AccessQuestion(patching: path)
-            if try await !client.may(user: executor, groups: [], question) {
-                sketch.objections.append("the executor may not \(question)")
-            }
-        }
+        try await ask(try AccessQuestion(patching: path), &sketch)
         action.parameters = try await kind.resolve(
             action, target, current: current, client: client, digest: digest)
         action.pin = Pin(
@@ -168,6 +173,27 @@ package struct KubernetesSurveyor: TargetSurveyor {
         return action
     }
 
+    /// A plan is not offered that would be refused when it is carried out.
+    private func ask(_ question: AccessQuestion, _ sketch: inout Sketch) async throws(KubernetesError) {
+        let isAllowed: Bool
+        if let executor {
+            isAllowed = try await client.may(user: executor, groups: [], question)
+        } else {
+            isAllowed = try await client.mayI(question)
+        }
+        let objection = "the executor may not \(question)"
+        if !isAllowed, !sketch.objections.contains(objection) { sketch.objections.append(objection) }
+    }
+
+    private func askForEviction(
+        _ pods: [PodTarget.Victim], _ sketch: inout Sketch
+    ) async throws(KubernetesError) {
+        for namespace in Set(pods.map(\.namespace)).sorted() {
+            try await ask(
+                AccessQuestion("create", resource: "pods", subresource: "eviction", namespace: namespace), &sketch)
+        }
+    }
+
     /// An autoscaler owns the replicas: its lower bound is changed, or nothing.
     private func chooseAutoscaler(_ action: inout Action, _ target: Entity) async throws(KubernetesError) {
         let wish = action.parameters["autoscaler"] ?? "refuse"
@@ -186,10 +212,13 @@ package struct KubernetesSurveyor: TargetSurveyor {
         let managers =
             touched.flatMap { object.managers(of: $0) } + [object.labels["app.kubernetes.io/managed-by"] ?? ""]
         let owners = managers.filter { name in Self.gitOps.contains { name.lowercased().contains($0) } }
-        guard let owner = Set(owners).sorted().first else { return }
-        sketch.conflicts.append("\(object.name) is managed by \(owner)")
-        sketch.objections.append(
-            "\(object.name) is managed by \(owner), which would undo the change: change it at its source")
+        let marks = object.labels.merging(object.annotations) { $1 }
+        let marked = Self.marks.filter { marks[$0.key] != nil }.map(\.value)
+        guard let owner = (Set(owners).sorted() + Set(marked).sorted()).first else { return }
+        let conflict = "\(object.name) is managed by \(owner)"
+        guard !sketch.conflicts.contains(conflict) else { return }
+        sketch.conflicts.append(conflict)
+        sketch.objections.append("\(conflict), which would undo the change: change it at its source")
     }
 
     // MARK: Pods

@@ -10,6 +10,8 @@ package struct KubernetesRequest: Sendable {
     package var query: [String: String]
     /// Media type of the body.
     package var contentType: String?
+    /// Media types of the answer in the order of preference; `nil`: JSON.
+    package var accept: String?
     /// Body.
     package var body: Data?
     /// Bearer token.

@@ -24,6 +24,10 @@ struct RolloutRestart: ObjectAction {
 }
 
 /// Sets the number of replicas of a Deployment, or the lower bound of the autoscaler that owns it.
+///
+/// By a patch of the Deployment and not of its subresource `scale`: `Scale` carries no annotations, so that the change and
+/// the operation's name would be two requests, and an answer that got lost between them could not be told from somebody
+/// else's change to the same number.
 struct Scale: ObjectAction {
     func object(_ action: Action, _ target: Entity) throws(KubernetesError) -> String {
         if let autoscaler = action.parameters["autoscaler"], autoscaler != "refuse", autoscaler != "bounds" {

@@ -23,6 +23,13 @@ package struct PlanIdentity: Sendable, Equatable {
         "PLAN-\(created.compact)-\(Base32.encode(bytes(hex: hash)).prefix(8))"
     }
 
+    /// Digits that the hash of the plan with this id, or this beginning of one, begins with; `nil` when it is no id.
+    package static func hashPrefix(id: String) -> String? {
+        let parts = id.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.first == "PLAN", (2...3).contains(parts.count) else { return nil }
+        return parts.count == 2 ? "" : Base32.hexPrefix(parts[2])
+    }
+
     private static func bytes(hex: String) -> [UInt8] {
         let digits = hex.compactMap(\.hexDigitValue)
         return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }

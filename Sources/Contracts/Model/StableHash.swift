@@ -55,6 +55,24 @@ package enum Base32 {
         return text
     }
 
+    /// The hex digits that the encoded bytes certainly begin with; `nil` when the text is not base 32.
+    package static func hexPrefix(_ text: some StringProtocol) -> String? {
+        var digits = ""
+        var buffer: UInt32 = 0
+        var bits = 0
+        for character in text {
+            guard let value = alphabet.firstIndex(of: character) else { return nil }
+            buffer = (buffer << 5) | UInt32(value)
+            bits += 5
+            while bits >= 4 {
+                bits -= 4
+                digits += String((buffer >> UInt32(bits)) & 15, radix: 16)
+            }
+            buffer &= (1 << UInt32(bits)) - 1
+        }
+        return digits
+    }
+
     fileprivate static func encode(bigEndianBytes value: UInt64) -> String {
         encode((0..<8).reversed().map { UInt8(truncatingIfNeeded: value >> UInt64($0 * 8)) })
     }

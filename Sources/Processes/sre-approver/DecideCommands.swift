@@ -7,6 +7,7 @@ import Model
 import Runtime
 import Settings
 import Signatures
+import WireFormat
 
 /// Signs and hands in a decision.
 enum DecisionFlow {
@@ -23,6 +24,7 @@ enum DecisionFlow {
             }
             let identity = try signing.identity(desk.configuration.policy)
             let person = identity.person
+            try checkIsOpen(filed.record, verdict, person.name)
             try confirm(verdict, filed.record.id, person.name, signing)
             let signer = try identity.open()
             let maker = StatementMaker(
@@ -36,10 +38,50 @@ enum DecisionFlow {
             } catch {
                 throw Failure("the statement would be refused: \(error)")
             }
-            let result = try await desk.submit(signed, statement, about: filed)
+            var result = try await desk.submit(signed, statement, about: filed)
+            // Said before in other bytes, such as when the first answer was lost: the same word is no contradiction.
+            if case .contradicts(let state) = result,
+                try await said(filed.record.id, plan, person.name, now, desk)?.verdict == verdict
+            {
+                result = .repeated(state: state)
+            }
             try report(result, filed.record.id, verdict, options.output)
             try await desk.answered()
         }
+    }
+
+    /// Tells that a plan is not to be decided any more before anybody is asked for a passphrase.
+    private static func checkIsOpen(_ record: PlanRecord, _ verdict: Verdict, _ person: String) throws {
+        let isOpen =
+            switch verdict {
+            case .approve: record.state == .awaiting
+            case .reject: [.awaiting, .approved, .autoReady, .manual].contains(record.state)
+            case .revoke: [.awaiting, .approved, .autoReady].contains(record.state)
+            case .abort: record.state.isExecuting
+            }
+        let hasSpoken = record.statements[person] != nil || record.withdrawals[person] != nil
+        guard isOpen || hasSpoken && !record.state.isExecuting && !isOver(record.state) else {
+            throw Failure("\(record.id): the plan is \(record.state.rawValue) and no longer to be decided", code: 2)
+        }
+    }
+
+    /// Whether the plan was carried out or refused, so that no word about it counts any more.
+    private static func isOver(_ state: PlanState) -> Bool {
+        state.isTerminal && state != .rejected && state != .revoked
+    }
+
+    /// What a person certainly said about a plan; `nil` where what is stored is not signed by that person.
+    private static func said(
+        _ id: String, _ plan: Plan, _ person: String, _ now: Timestamp, _ desk: any Counter
+    ) async throws -> ApprovalStatement? {
+        let record = try await desk.find(id).record
+        let verifier = desk.configuration.verifier
+        return [record.withdrawals[person], record.statements[person]].lazy.compactMap { $0 }.compactMap { bytes in
+            guard let signed = try? SignedStatement(json: bytes),
+                let statement = try? verifier.statement(signed, about: plan, hash: record.hash, now: now)
+            else { return nil }
+            return statement.approver == person ? statement : nil
+        }.first
     }
 
     private static func confirm(
@@ -73,7 +115,7 @@ enum DecisionFlow {
             text = "\(id): your \(noun(verdict)) is recorded; the plan is \(now)"
         case .repeated(let now):
             state = now
-            text = "\(id): this very statement was recorded before; the plan is \(now)"
+            text = "\(id): your \(noun(verdict)) was recorded before; the plan is \(now)"
         case .contradicts(let now): throw Failure("\(id): you said something else before; the plan is \(now)", code: 2)
         case .decided(let now): throw Failure("\(id): the plan is \(now) and no longer to be decided", code: 2)
         case .expired: throw Failure("\(id): the plan has expired", code: 2)

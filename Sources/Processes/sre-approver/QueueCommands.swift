@@ -19,8 +19,7 @@ struct QueueRow: Encodable {
     var approvals: Int
     var quorum: Int
 
-    init?(_ filed: FiledPlan) {
-        guard let plan = try? filed.record.plan() else { return nil }
+    init(_ filed: FiledPlan, _ plan: Plan) {
         id = filed.record.id
         hash = filed.record.hash
         state = filed.record.state.rawValue
@@ -48,22 +47,40 @@ struct ListCommand: AsyncParsableCommand {
     func run() async throws {
         let options = options
         guard all else {
-            return try await Counters.with(options) { try Self.show(try await $0.pending(), options.output) }
+            return try await Counters.with(options) { try await Self.show(try await $0.pending(), options.output) }
         }
-        try await Desk.with(options) { try Self.show(try await $0.desk.recent(limit: 100), options.output) }
+        try await Desk.with(options) { try await Self.show(try await $0.desk.recent(limit: 100), options.output) }
     }
 
-    static func show(_ plans: [FiledPlan], _ output: OutputFormat) throws {
-        if output == .json { return try printJSON(plans.compactMap(QueueRow.init)) }
-        guard !plans.isEmpty else { return print("no plan waits for a decision") }
+    static func show(_ filed: [FiledPlan], _ output: OutputFormat) async throws {
+        let plans = await read(filed)
+        if output == .json { return try printJSON(plans.map { QueueRow($0.filed, $0.plan) }) }
+        guard !filed.isEmpty else { return print("no plan waits for a decision") }
         let terminal = Terminal()
         let now = ProcessContext.now()
-        for filed in plans {
-            guard let plan = try? filed.record.plan() else { continue }
+        for (filed, plan) in plans {
             print(
                 "\(terminal.bold(filed.record.id))  \(filed.record.state.rawValue)  \(plan.risk.score) "
                     + "\(terminal.risk(plan.risk.band))  \(PlanRendering.age(plan.created, now))  "
-                    + "\(PlanRendering.remaining(plan.expires, now))  \(Terminal.safe(plan.title))")
+                    + (PlanRendering.countdown(filed.record, plan, now).map { "\($0)  " } ?? "")
+                    + Terminal.safe(plan.title))
+        }
+    }
+}
+
+extension ListCommand {
+    /// Reads the plans of a list on all cores, because a long list takes longer to read than to load; those that cannot be
+    /// read are left out.
+    private static func read(_ filed: [FiledPlan]) async -> [(filed: FiledPlan, plan: Plan)] {
+        let size = 64
+        return await withTaskGroup(of: (Int, [(filed: FiledPlan, plan: Plan)]).self) { group in
+            for start in stride(from: 0, to: filed.count, by: size) {
+                group.addTask {
+                    let part = filed[start..<min(start + size, filed.count)]
+                    return (start, part.compactMap { one in (try? one.record.plan()).map { (one, $0) } })
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.flatMap(\.1)
         }
     }
 }
@@ -109,7 +126,7 @@ struct WatchCommand: AsyncParsableCommand {
                 let plans = try await desk.desk.pending()
                 let state = plans.map { "\($0.record.hash) \($0.record.version)" }
                 if state != shown {
-                    try ListCommand.show(plans, options.output)
+                    try await ListCommand.show(plans, options.output)
                     if options.output == .text { print("") }
                     shown = state
                 }

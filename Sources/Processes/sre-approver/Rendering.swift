@@ -30,7 +30,7 @@ struct PlanRendering {
             "\(head("runbook"))\(safe(plan.runbook))",
             "\(head("incident"))\(safe(plan.incidentID)) revision \(plan.incidentRevision)",
             "\(head("created"))\(plan.created)",
-            "\(head("expires"))\(plan.expires)  (\(Self.remaining(plan.expires, now)))",
+            "\(head("expires"))\(plan.expires)\(Self.countdown(record, plan, now).map { "  (\($0))" } ?? "")",
             "\(head("needs"))\(plan.quorum) approval\(plan.quorum == 1 ? "" : "s"), has \(record.statements.count)",
             "", terminal.bold("why"),
         ]
@@ -57,8 +57,8 @@ struct PlanRendering {
         lines += ["", terminal.bold("rollback, when verification fails")]
         lines += plan.rollback.isEmpty ? ["  none: a person is called"] : plan.rollback.map { Self.step($0) }
         let verification = plan.verification
-        let low = verification.lower.map { "at least \($0)" }
-        let high = verification.upper.map { "at most \($0)" }
+        let low = verification.lower.map { "at least \(Readable.number($0))" }
+        let high = verification.upper.map { "at most \(Readable.number($0))" }
         lines += [
             "", terminal.bold("verified by"),
             "  \(safe("\(verification.series)")) \([low, high].compactMap { $0 }.joined(separator: " and ")), "
@@ -122,6 +122,11 @@ struct PlanRendering {
     /// How long ago a plan was made.
     static func age(_ created: Timestamp, _ now: Timestamp) -> String {
         Readable.duration(max(0, Double(now.milliseconds(since: created)) / 1_000)) + " old"
+    }
+
+    /// The time that is left to decide or to begin; `nil` for a plan that is over or under way.
+    static func countdown(_ record: PlanRecord, _ plan: Plan, _ now: Timestamp) -> String? {
+        record.state.isTerminal || record.state.isExecuting ? nil : remaining(plan.expires, now)
     }
 
     static func remaining(_ expires: Timestamp, _ now: Timestamp) -> String {

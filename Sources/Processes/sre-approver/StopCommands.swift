@@ -109,8 +109,8 @@ struct ReviewCommand: AsyncParsableCommand {
         try await Desk.with(options) { desk in
             guard let plan else {
                 let open = try await desk.desk.reviews()
-                return open.isEmpty && options.output == .text
-                    ? print("nothing to review") : try ListCommand.show(open, options.output)
+                guard !open.isEmpty || options.output == .json else { return print("nothing to review") }
+                return try await ListCommand.show(open, options.output)
             }
             let person = try signing.identity(desk.configuration.policy).person.name
             let filed = try await desk.desk.find(plan)

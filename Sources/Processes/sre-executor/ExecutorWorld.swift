@@ -18,6 +18,7 @@ struct ExecutorWorld: Sendable {
     private let claims: any ClaimStore
     private let clocks: ClockPanel
     private let brake: Brake
+    private let interruptions = Interruptions()
     /// Where leadership is decided.
     let leases: any LeaseAuthority
     /// Name of the lease of leadership.
@@ -70,7 +71,8 @@ struct ExecutorWorld: Sendable {
         let context = context
         return ExecutorSession.Context(
             verifier: { context.configuration.verifier }, targets: targets, metrics: metrics, claims: claims,
-            holder: holder, term: term, concurrency: context.settings.executor.concurrency, clocks: clocks,
+            holder: holder, term: term, concurrency: context.settings.executor.concurrency,
+            interruptions: interruptions, clocks: clocks,
             brake: brake, digest: SHA256Digest(),
             now: ProcessContext.now, probe: CrashSwitch.probe(), logger: context.logger)
     }
