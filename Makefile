@@ -92,7 +92,8 @@ prove: deps ## Run a proof in its full form (NAME=differential, RUNS=20000, SEED
 
 sanitize: deps ## Run the tests of the pure libraries under the thread sanitizer (a build of its own, minutes)
 	$(SWIFT_BUILD) --sanitize=thread --scratch-path .build/thread --build-tests
-	swift test --skip-build --sanitize=thread --scratch-path .build/thread --no-parallel \
+	TSAN_OPTIONS=suppressions=$(CURDIR)/.tsan-suppressions \
+	  swift test --skip-build --sanitize=thread --scratch-path .build/thread --no-parallel \
 	  --filter 'ModelTests|WireFormatTests|BusTests|AuthorityTests|DecisionTests|RemediationTests|PerceptionTests'
 
 clean: ## Remove everything that was built
