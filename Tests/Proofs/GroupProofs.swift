@@ -162,10 +162,3 @@ extension [GroupWorkload] {
         for (workload, goal) in zip(self, goals) { await workload.awaitProgress(goal) }
     }
 }
-
-extension GroupWorkload {
-    /// Returns when every lane has come so far.
-    func awaitProgress(_ count: Int64) async {
-        while progress < count, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(10)) }
-    }
-}

@@ -29,6 +29,8 @@ final class GroupWorkload: Sendable {
     /// Partition of the first lane.
     private let first: Int
     private let isEnding = Mutex(false)
+    /// Wakes whoever waits for progress; one at a time does.
+    private let steps = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
 
     init(store: RedisBus, lanes: Int, first: Int = 0) {
         self.store = store
@@ -44,6 +46,12 @@ final class GroupWorkload: Sendable {
 
     /// Lowest number of acknowledgements of any lane.
     var progress: Int64 { lanes.withLock { $0.map { min($0.acknowledged, $0.appended) }.min() ?? 0 } }
+
+    /// Returns when every lane has come so far, or the task is cancelled.
+    func awaitProgress(_ count: Int64) async {
+        if progress >= count { return }
+        for await _ in steps.stream where progress >= count { return }
+    }
 
     /// Ends the writers after their current step.
     func end() { isEnding.withLock { $0 = true } }
@@ -77,6 +85,7 @@ final class GroupWorkload: Sendable {
                         lanes[lane].longestPause = max(lanes[lane].longestPause, lanes[lane].last.duration(to: now))
                         lanes[lane].last = now
                     }
+                    steps.continuation.yield()
                 case .conflict: version = try await self.version(lane, in: store)
                 case .fenced: return
                 }
@@ -104,6 +113,7 @@ final class GroupWorkload: Sendable {
             case .appended, .duplicate:
                 mark = sequence
                 lanes.withLock { $0[lane].appended = max($0[lane].appended, sequence) }
+                steps.continuation.yield()
             case .gap(let stored):
                 mark = stored
                 lanes.withLock { $0[lane].rewinds += 1 }
