@@ -81,9 +81,7 @@ package enum ProcessesProof: Proof {
                         "seed \(seed): partition \(partition.rawValue): the stream itself is wrong")
                 }
                 let output = keys.stream(.anomalies, partition)
-                let isDone = await eventually(within: .seconds(30)) {
-                    try await store.length(output) >= Int(entries)
-                }
+                let isDone = try await holds(Int(entries), output, store, within: .seconds(30))
                 let outputs = try await HistoryChecker.outputs(store, output)
                 if !isDone {
                     report.violations.append(
@@ -120,15 +118,17 @@ package enum ProcessesProof: Proof {
         }
     }
 
-    private static func eventually(
-        within patience: Duration, _ condition: () async throws -> Bool
-    ) async -> Bool {
+    /// Waits until a stream holds so many entries; whether it does in time.
+    private static func holds(
+        _ count: Int, _ stream: String, _ store: some BusStore, within patience: Duration
+    ) async throws -> Bool {
         let deadline = ContinuousClock.now + patience
-        while ContinuousClock.now < deadline {
-            if (try? await condition()) == true { return true }
-            try? await Task.sleep(for: .milliseconds(20))
+        while try await store.length(stream) < count {
+            guard ContinuousClock.now < deadline else { return false }
+            let newest = try await store.newestEntries(stream, limit: 1).first?.id ?? .zero
+            _ = try await store.awaitEntries([stream: newest], timeout: .milliseconds(200))
         }
-        return false
+        return true
     }
 
     // MARK: Every byte
