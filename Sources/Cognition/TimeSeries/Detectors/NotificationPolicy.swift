@@ -10,7 +10,7 @@
 /// An event goes on until the series was inconspicuous for a while. State: 4 words.
 struct NotificationPolicy: Sendable, Equatable, Codable {
     /// Milliseconds in which one notification stands for all that follows, and the least number of samples of it.
-    private static let hold = 6 * 3_600_000.0
+    private static let hold = 3_600_000.0
     private static let leastSamples = 3.0
     /// Milliseconds without evidence that end an event.
     private static let calm = 3_600_000.0
