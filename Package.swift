@@ -325,6 +325,7 @@ let package = Package(
             "GatewayTests",
             [
                 "Authority", "Bus", "Decision", "Gateway", "Model", "Runtime", "Settings", "Signatures",
+                "WireFormat",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),

@@ -3,6 +3,7 @@ import Bus
 import Foundation
 import Model
 import SafetyProofs
+import Signatures
 import TestSupport
 import Testing
 
@@ -69,6 +70,56 @@ import Testing
                 Transaction(changes: [.set(key: key, fields: [Field("step-0", forged)])]))
             #expect(try run("backup", second.id, fails: true).contains("not the one that the audit recorded"))
             #expect(try await stage.record(record.hash).state == .revoked)
+        }
+    }
+
+    /// An emergency is reviewed by somebody else, with a signature that everybody who looks at it checks.
+    @Test func anEmergencyIsReviewedBySomebodyElse() async throws {
+        try await ProcessStage.use(programs: BuiltPrograms.debugFolder) { processes in
+            let stage = processes.stage
+            let (url, token, server) = try processes.startGateway("john@example.com")
+            defer { server.end() }
+            func run(_ person: Ed25519Signer, _ arguments: String...) throws -> (status: Int32, text: String) {
+                try processes.approver(arguments, by: person)
+            }
+            let record = try await stage.propose(title: "emergency")
+            #expect(try run(stage.jane, "review").text.contains("nothing to review"))
+            let early = try run(stage.john, "review", record.id, "--yes", "--comment", "x")
+            #expect(early.status == 1 && early.text.contains("nobody let the plan through"), "\(early.text)")
+            let glass = try run(stage.jane, "approve", record.id, "--yes", "--break-glass", "--comment", "fire")
+            #expect(glass.text.contains("APPROVED"), "\(glass.text)")
+            #expect(try run(stage.john, "show", record.id).text.contains("OPEN: jane@example.com let the plan through"))
+            let own = try run(stage.jane, "review", record.id, "--yes", "--comment", "fine")
+            #expect(own.status == 1 && own.text.contains("cannot review that"), "\(own.text)")
+            #expect(try run(stage.jane, "review").text.contains(record.id))
+            let route = ["--gateway", url, "--token-file", token]
+            #expect(try processes.approver(["review"] + route, by: stage.john).text.contains(record.id))
+            let closed = try processes.approver(
+                ["review", record.id, "--yes", "--comment", "it was needed"] + route, by: stage.john)
+            #expect(closed.status == 0 && closed.text.contains("your review is recorded"), "\(closed.text)")
+            let again = try run(stage.john, "review", record.id, "--yes", "--comment", "as I said")
+            #expect(again.text.contains("was recorded before"), "\(again.text)")
+            #expect(try processes.approver(["review"] + route, by: stage.john).text.contains("nothing to review"))
+            let show = try run(stage.jane, "show", record.id).text
+            #expect(show.contains("closed by john@example.com") && show.contains("it was needed"))
+            let verified = try run(stage.jane, "verify", record.id)
+            #expect(
+                verified.status == 0 && verified.text.contains("john@example.com: REVIEW as approver"),
+                "\(verified.text)")
+            // Whoever takes the signature away opens the review again, and the audit tells.
+            let key = stage.keys.plan(record.hash, stage.partition)
+            let stored = try await stage.store.fields(key)
+            _ = try await stage.store.transition(
+                Transaction(changes: [
+                    .remove(key: key),
+                    .set(
+                        key: key,
+                        fields: stored.filter { !$0.key.hasPrefix(PlanRecord.reviewPrefix) }
+                            .map { Field($0.key, $0.value) }),
+                ]))
+            #expect(try run(stage.jane, "review").text.contains(record.id))
+            let missing = try run(stage.jane, "verify", record.id)
+            #expect(missing.status == 1 && missing.text.contains("no longer with the plan"), "\(missing.text)")
         }
     }
 

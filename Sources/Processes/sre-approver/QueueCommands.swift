@@ -105,7 +105,10 @@ struct ShowCommand: AsyncParsableCommand {
                 print(String(decoding: filed.record.body, as: UTF8.self))
             } else {
                 let incident = try await desk.incident(of: filed, plan)
-                print(PlanRendering().text(filed.record, plan, incident: incident, now: ProcessContext.now()))
+                let review = desk.configuration.verifier.review(of: filed.record, plan)
+                print(
+                    PlanRendering().text(
+                        filed.record, plan, review: review, incident: incident, now: ProcessContext.now()))
             }
         }
     }
