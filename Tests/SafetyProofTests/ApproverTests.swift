@@ -6,6 +6,7 @@ import SafetyProofs
 import Signatures
 import TestSupport
 import Testing
+import WireFormat
 
 /// The approver's CLI against a real Redis, with a real executor and the simulated API server.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct ApproverTests {
@@ -120,6 +121,62 @@ import Testing
             #expect(try run(stage.jane, "review").text.contains(record.id))
             let missing = try run(stage.jane, "verify", record.id)
             #expect(missing.status == 1 && missing.text.contains("no longer with the plan"), "\(missing.text)")
+        }
+    }
+
+    /// A history that was rewritten as a whole, with valid hashes, shows against signed checkpoints kept elsewhere.
+    @Test func aPlanIsVerifiedAgainstCheckpoints() async throws {
+        try await ProcessStage.use(programs: BuiltPrograms.debugFolder) { processes in
+            let stage = processes.stage
+            let record = try await stage.propose(title: "checked")
+            _ = try processes.approver(["approve", record.id, "--yes"])
+            _ = try processes.approver(["revoke", record.id, "--yes", "--reason", "wrong one"])
+            let auditor = Ed25519Signer()
+            let key = Data(auditor.publicKey).base64EncodedString()
+            func checkpoints(_ signer: Ed25519Signer) async throws -> String {
+                var known: [Int: Int64] = [:]
+                let signed = try await AuditCheckpointer(
+                    cluster: "proof", partitions: 16, store: stage.store, keys: stage.keys, signer: signer
+                ).next(since: &known, now: stage.now)
+                let file = NSTemporaryDirectory() + "checkpoints-\(UUID().uuidString)"
+                try signed.map { "audit-checkpoint " + String(decoding: try $0.canonicalJSON(), as: UTF8.self) + "\n" }
+                    .joined().write(toFile: file, atomically: true, encoding: .utf8)
+                return file
+            }
+            let file = try await checkpoints(auditor)
+            let forged = try await checkpoints(Ed25519Signer())
+            defer { for file in [file, forged] { try? FileManager.default.removeItem(atPath: file) } }
+            func verify(_ arguments: String...) throws -> (status: Int32, text: String) {
+                try processes.approver(["verify", record.id] + arguments)
+            }
+            let plain = try verify()
+            #expect(plain.status == 0 && plain.text.contains("note checkpoints: not given"), "\(plain.text)")
+            let checked = try verify("--checkpoints", file, "--auditor", key)
+            #expect(
+                checked.status == 0
+                    && checked.text.contains("ok   checkpoints: 1 checked, the newest at sequence 2 of 2"),
+                "\(checked.text)")
+            #expect(try verify("--checkpoints", file).text.contains("audit.key_file"))
+            let stranger = try verify("--checkpoints", forged, "--auditor", key)
+            #expect(stranger.status == 1 && stranger.text.contains("not signed by a trusted auditor"))
+            // The whole chain anew, with valid hashes: nothing shows but against the checkpoint.
+            let chain = AuditChain(keys: stage.keys, digest: SHA256Digest())
+            _ = try await stage.store.transition(
+                Transaction(changes: [
+                    .remove(key: stage.keys.stream(.audit, stage.partition)),
+                    .remove(key: stage.keys.auditHead(stage.partition)),
+                ]))
+            for action in ["something", "else", "happened"] {
+                let link = try await chain.next(
+                    in: stage.partition, store: stage.store, time: stage.now, actor: "nobody", action: action,
+                    subject: record.hash, detail: [:], trace: TraceContext(seed: "x"))
+                _ = try await stage.store.appendAudit(link)
+            }
+            #expect(try verify().status == 0)
+            let rewritten = try verify("--checkpoints", file, "--auditor", key)
+            #expect(
+                rewritten.status == 1 && rewritten.text.contains("BAD  checkpoints")
+                    && rewritten.text.contains("sequence 2 is not the entry"), "\(rewritten.text)")
         }
     }
 

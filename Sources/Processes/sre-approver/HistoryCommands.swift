@@ -81,7 +81,7 @@ extension Desk {
             fields: fields.mapValues { Data($0) },
             audit: try await entries(filed.partition).map { entry in
                 Dictionary(entry.fields.map { ($0.name, Data($0.value)) }) { $1 }
-            }, auditHead: head.map { String(decoding: $0, as: UTF8.self) })
+            }, auditHead: head.map { String(decoding: $0, as: UTF8.self) }, partition: filed.partition.rawValue)
     }
 
     /// Writes what an operator did to the audit.

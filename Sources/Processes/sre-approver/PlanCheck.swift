@@ -4,6 +4,7 @@ import Bus
 import Foundation
 import Model
 import Runtime
+import Settings
 import Signatures
 import WireFormat
 
@@ -16,9 +17,18 @@ struct PlanBundle: Codable {
     /// Entries of the partition's audit chain from its first, as name-value pairs.
     var audit: [[String: Data]]
     var auditHead: String?
+    /// The partition; absent in files of earlier versions.
+    var partition: Int?
 
     /// - Throws: when the record cannot be read.
     func record() throws -> PlanRecord { try PlanRecord(hash: hash, fields: fields.mapValues { Array($0) }) }
+
+    /// Sequence of the newest audit entry; 0 when there is none that can be read.
+    var newestSequence: Int64 {
+        entries.reversed().lazy.compactMap { stored -> AuditEntry? in
+            (try? Envelope(stored)).flatMap { try? $0.decode() }
+        }.first?.sequence ?? 0
+    }
 
     var entries: [StreamEntry] {
         audit.enumerated().map { index, fields in
@@ -34,11 +44,15 @@ struct PlanCheck {
     private let bundle: PlanBundle
     private let verifier: Verifier
     private let record: PlanRecord
+    private let checked: CheckpointOptions.Checked
+    private let partitions: Int
     private var failures = 0
 
     /// - Throws: when the record cannot be read.
-    init(_ bundle: PlanBundle, _ configuration: LoadedConfiguration) throws {
+    init(_ bundle: PlanBundle, _ configuration: LoadedConfiguration, _ checked: CheckpointOptions.Checked) throws {
         self.bundle = bundle
+        self.checked = checked
+        partitions = configuration.settings.redis.partitions
         verifier = configuration.verifier
         record = try bundle.record()
     }
@@ -62,10 +76,7 @@ struct PlanCheck {
         let said = Array(record.statements) + Array(record.withdrawals) + Array(record.reviews)
         for (person, bytes) in said.sorted(by: { $0.key < $1.key }) { checkStatement(of: person, bytes, plan) }
         checkReview(plan)
-        let chain = AuditVerifier(digest: SHA256Digest(), signatures: Ed25519Verifier(), auditors: [])
-        report(
-            "audit chain: \(bundle.audit.count) entries of the partition",
-            chain.firstBreak(bundle.entries, head: bundle.auditHead, checkpoints: []).map { "\($0)" })
+        checkChain(bundle.partition ?? Partition(of: plan.target, count: partitions).rawValue)
         checkRecorded(said.map(\.value))
     }
 
@@ -95,6 +106,27 @@ struct PlanCheck {
     private func checkReview(_ plan: Plan) {
         guard let review = PlanRendering.review(verifier.review(of: record, plan)) else { return }
         print("note review \(Terminal.safe(review))")
+    }
+
+    /// The chain by itself, and against the checkpoints that were given.
+    private mutating func checkChain(_ partition: Int) {
+        let known = checked.checkpoints?[partition] ?? []
+        let entries = bundle.entries
+        let alone = checked.verifier.firstBreak(entries, head: bundle.auditHead, checkpoints: [])
+        let vouched = checked.verifier.firstBreak(entries, head: bundle.auditHead, checkpoints: known)
+        // Checkpoints vouch for what was removed at the beginning when it was due.
+        report(
+            "audit chain: \(bundle.audit.count) entries of the partition",
+            alone.flatMap { vouched == nil ? nil : "\($0)" })
+        guard checked.checkpoints != nil else {
+            return print("note checkpoints: not given; a chain that was rewritten as a whole would not show")
+        }
+        guard let newest = known.map(\.sequence).max() else {
+            return print("note checkpoints: none of partition \(partition) is among those given")
+        }
+        report(
+            "checkpoints: \(known.count) checked, the newest at sequence \(newest) of \(bundle.newestSequence)",
+            alone == nil ? vouched.map { "\($0)" } : vouched.map { _ in "the chain does not hold" })
     }
 
     /// Every statement that the audit recorded must still be there.
