@@ -77,6 +77,21 @@ package struct ApprovalDesk: Sendable {
         }
     }
 
+    /// Plans that are decided and that no executor has begun yet, soonest expiry first.
+    package func waitingForExecution() async throws -> [FiledPlan] {
+        // No plan lives longer than a day.
+        let oldest = now().advanced(bySeconds: -2 * 86_400).rawValue
+        var plans: [(FiledPlan, Int64)] = []
+        for partition in Partition.all(count: partitions) {
+            let undecided = Set(
+                try await store.ranked(keys.approvalQueue(partition), minimum: 0, limit: 10_000).map(\.member))
+            let decided = try await store.ranked(keys.planIndex(partition), minimum: oldest, limit: 10_000)
+                .filter { !undecided.contains($0.member) }
+            plans += try await load(decided, partition).filter { $0.0.record.state.isReady }
+        }
+        return plans.sorted { ($0.1, $0.0.record.id) < ($1.1, $1.0.record.id) }.map(\.0)
+    }
+
     /// Newest plans of all states, newest first.
     package func recent(limit: Int) async throws -> [FiledPlan] {
         var plans: [(FiledPlan, Int64)] = []

@@ -27,6 +27,7 @@ import WireFormat
             #expect(show.contains("generation 1"))
             #expect(try run("approve", record.id, fails: true).contains("--yes"))
             #expect(try run("approve", record.id, "--yes").contains("APPROVED"))
+            #expect(try run("list").contains("decided, and not begun by an executor yet:\n\(record.id)  APPROVED"))
             // The same word again, as after an answer that got lost: what was said stands.
             #expect(try run("approve", record.id, "--yes").contains("was recorded before"))
             #expect(try run("revoke", record.id, "--yes", "--reason", "wrong one").contains("REVOKED"))
@@ -192,6 +193,7 @@ import WireFormat
             #expect(try run("show", record.id).text.contains("spec.replicas"))
             let approved = try run("approve", record.id, "--yes")
             #expect(approved.status == 0 && approved.text.contains("APPROVED"), "\(approved.text)")
+            #expect(try run("list").text.contains("decided, and not begun by an executor yet:\n\(record.id)"))
             let stored = try await processes.stage.record(record.hash)
             _ = try processes.stage.verifier.startable(stored, now: processes.stage.now)
             #expect(try run("revoke", record.id, "--yes", "--reason", "no").text.contains("REVOKED"))

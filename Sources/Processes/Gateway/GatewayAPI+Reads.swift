@@ -201,6 +201,8 @@ extension GatewayAPI {
 
     func pending() async throws -> Response { try json(try await desk.pending().compactMap { row($0) }) }
 
+    func waiting() async throws -> Response { try json(try await desk.waitingForExecution().compactMap { row($0) }) }
+
     func reviews() async throws -> Response {
         try json(try await desk.reviews(configuration().verifier).compactMap { row($0) })
     }

@@ -48,6 +48,7 @@ package struct GatewayAPI: Sendable {
         ("POST", "/api/approvals/{id}/approve", .approver), ("POST", "/api/approvals/{id}/reject", .approver),
         ("POST", "/api/approvals/{id}/revoke", .approver), ("POST", "/api/approvals/{id}/abort", .approver),
         ("POST", "/api/approvals/{id}/review", .approver), ("GET", "/api/reviews", .viewer),
+        ("GET", "/api/plans/waiting", .viewer),
         ("POST", "/api/baseline/learn", .operator),
     ]
 
@@ -68,6 +69,7 @@ package struct GatewayAPI: Sendable {
         viewer.get("/api/incidents") { request, _ in try await incidents(request) }
         viewer.get("/api/incidents/:id") { _, context in try await incident(try context.parameters.require("id")) }
         viewer.get("/api/approvals/pending") { _, _ in try await pending() }
+        viewer.get("/api/plans/waiting") { _, _ in try await waiting() }
         viewer.get("/api/plans/:id") { _, context in try await plan(try context.parameters.require("id")) }
         viewer.get("/api/reviews") { _, _ in try await reviews() }
         let approver = router.group().add(middleware: Authentication(tokens: tokens, needed: .approver))

@@ -18,6 +18,9 @@ protocol Counter: Sendable {
     /// Undecided plans, soonest expiry first.
     func pending() async throws -> [FiledPlan]
 
+    /// Decided plans that no executor has begun yet.
+    func waitingForExecution() async throws -> [FiledPlan]
+
     /// Plans that were let through in an emergency and are to be reviewed.
     func reviews() async throws -> [FiledPlan]
 
@@ -117,6 +120,11 @@ struct GatewayCounter: Counter {
 
     func pending() async throws -> [FiledPlan] {
         let rows: [Row] = try await call(.GET, "/api/approvals/pending")
+        return rows.compactMap { try? $0.filed() }
+    }
+
+    func waitingForExecution() async throws -> [FiledPlan] {
+        let rows: [Row] = try await call(.GET, "/api/plans/waiting")
         return rows.compactMap { try? $0.filed() }
     }
 

@@ -90,6 +90,8 @@ struct Desk: Counter {
 
     func pending() async throws -> [FiledPlan] { try await desk.pending() }
 
+    func waitingForExecution() async throws -> [FiledPlan] { try await desk.waitingForExecution() }
+
     func reviews() async throws -> [FiledPlan] { try await desk.reviews(configuration.verifier) }
 
     func find(_ id: String) async throws -> FiledPlan { try await desk.find(id) }
