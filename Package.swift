@@ -149,6 +149,7 @@ let package = Package(
             dependencies: [
                 "Analyzer", "Authority", "Bus", "Decision", "LocalCommand", "Model", "Perception", "Prometheus",
                 "RedisBus", "RedisClient", "Remediation", "Settings", "Signatures", "Telemetry", "TimeSeries",
+                "WireFormat",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -288,7 +289,7 @@ let package = Package(
             "SafetyProofTests",
             [
                 "Authority", "Bus", "Decision", "KubeSimulator", "Kubernetes", "Model", "Proofs", "Remediation",
-                "SafetyProofs", "WireFormat",
+                "SafetyProofs", "Signatures", "WireFormat",
             ]),
         .executableTarget(
             name: "FakeKube",
@@ -325,6 +326,7 @@ let package = Package(
             "GatewayTests",
             [
                 "Authority", "Bus", "Decision", "Gateway", "Model", "Runtime", "Settings", "Signatures",
+                "WireFormat",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTesting", package: "hummingbird"),

@@ -33,12 +33,12 @@ package enum PlanLookupError: Error, Sendable, Equatable, CustomStringConvertibl
 
 /// Where approvers look plans up and hand statements in: the same for CLI, gateway and chat.
 package struct ApprovalDesk: Sendable {
-    private let store: any BusStore
-    private let keys: Keys
-    private let partitions: Int
-    private let digest: any Digest
-    private let now: @Sendable () -> Timestamp
-    private let probe: @Sendable (DecisionPoint) async throws -> Void
+    let store: any BusStore
+    let keys: Keys
+    let partitions: Int
+    let digest: any Digest
+    let now: @Sendable () -> Timestamp
+    let probe: @Sendable (DecisionPoint) async throws -> Void
 
     /// - Parameter probe: called at each ``DecisionPoint``; throws to let the caller die there.
     package init(
@@ -75,6 +75,21 @@ package struct ApprovalDesk: Sendable {
             }
             return try await group.reduce(into: []) { plans, plan in if let plan { plans.append(plan) } }
         }
+    }
+
+    /// Plans that are decided and that no executor has begun yet, soonest expiry first.
+    package func waitingForExecution() async throws -> [FiledPlan] {
+        // No plan lives longer than a day.
+        let oldest = now().advanced(bySeconds: -2 * 86_400).rawValue
+        var plans: [(FiledPlan, Int64)] = []
+        for partition in Partition.all(count: partitions) {
+            let undecided = Set(
+                try await store.ranked(keys.approvalQueue(partition), minimum: 0, limit: 10_000).map(\.member))
+            let decided = try await store.ranked(keys.planIndex(partition), minimum: oldest, limit: 10_000)
+                .filter { !undecided.contains($0.member) }
+            plans += try await load(decided, partition).filter { $0.0.record.state.isReady }
+        }
+        return plans.sorted { ($0.1, $0.0.record.id) < ($1.1, $1.0.record.id) }.map(\.0)
     }
 
     /// Newest plans of all states, newest first.
@@ -115,7 +130,7 @@ package struct ApprovalDesk: Sendable {
         return first
     }
 
-    private func load(_ hash: String, _ partition: Partition) async throws -> FiledPlan? {
+    func load(_ hash: String, _ partition: Partition) async throws -> FiledPlan? {
         let fields = try await store.fields(keys.plan(hash, partition))
         return (try? PlanRecord(hash: hash, fields: fields)).map { FiledPlan(record: $0, partition: partition) }
     }
@@ -131,6 +146,7 @@ package struct ApprovalDesk: Sendable {
             switch statement.verdict {
             case .approve, .reject: try await decide(signed, statement, about: filed)
             case .revoke, .abort: try await withdraw(signed, statement, about: filed)
+            case .review: try await closeReview(signed, statement, about: filed)
             }
         try await probe(.afterApproveBeforeReply)
         return result
@@ -154,15 +170,8 @@ package struct ApprovalDesk: Sendable {
             trace: trace, notes: [Field("plan", record.id), Field("state", decision.state.rawValue)])
         // The review is opened first: an emergency must never go unreviewed, whatever breaks in between.
         if approves, statement.role == Verifier.breakGlassRole { try await openReview(filed, time) }
-        let chain = AuditChain(keys: keys, digest: digest)
         for _ in 0..<20 {
-            let link = try await chain.next(
-                in: filed.partition, store: store, time: time, actor: statement.approver,
-                action: Self.action(statement), subject: record.hash,
-                detail: [
-                    "plan": record.id, "key": statement.keyID, "role": statement.role, "comment": statement.comment,
-                    "statement": digest.sha256(Array(signed.statement.utf8)),
-                ], trace: trace)
+            let link = try await link(signed, statement, about: filed, time)
             try await probe(.beforeApprove)
             let result = try await store.approve(
                 ApproveRequest(
@@ -175,12 +184,26 @@ package struct ApprovalDesk: Sendable {
         return .auditMoved
     }
 
+    /// The link of the audit chain that records a statement.
+    func link(
+        _ signed: SignedStatement, _ statement: ApprovalStatement, about filed: FiledPlan, _ time: Timestamp
+    ) async throws -> AuditAppend {
+        try await AuditChain(keys: keys, digest: digest).next(
+            in: filed.partition, store: store, time: time, actor: statement.approver,
+            action: Self.action(statement), subject: filed.record.hash,
+            detail: [
+                "plan": filed.record.id, "key": statement.keyID, "role": statement.role, "comment": statement.comment,
+                "statement": digest.sha256(Array(signed.statement.utf8)),
+            ], trace: TraceContext(seed: filed.record.hash))
+    }
+
     private static func action(_ statement: ApprovalStatement) -> String {
         switch statement.verdict {
         case .approve: statement.role == Verifier.breakGlassRole ? "plan.break-glass" : "plan.approval"
         case .reject: "plan.rejection"
         case .revoke: "plan.revocation"
         case .abort: "plan.abort"
+        case .review: "plan.review"
         }
     }
 
@@ -191,7 +214,6 @@ package struct ApprovalDesk: Sendable {
     ) async throws -> ApproveResult {
         let key = keys.plan(filed.record.hash, filed.partition)
         let stored = try signed.canonicalJSON()
-        let chain = AuditChain(keys: keys, digest: digest)
         let trace = TraceContext(seed: filed.record.hash)
         for _ in 0..<20 {
             let fields = try await store.fields(key)
@@ -208,13 +230,7 @@ package struct ApprovalDesk: Sendable {
             default: return .decided(state: record.state.rawValue)
             }
             let time = now()
-            let link = try await chain.next(
-                in: filed.partition, store: store, time: time, actor: statement.approver,
-                action: Self.action(statement), subject: record.hash,
-                detail: [
-                    "plan": record.id, "key": statement.keyID, "role": statement.role, "comment": statement.comment,
-                    "statement": digest.sha256(Array(signed.statement.utf8)),
-                ], trace: trace)
+            let link = try await link(signed, statement, about: filed, time)
             var transaction = Transaction(
                 checks: [.init(key: key, field: "version", text: "\(record.version)")],
                 changes: [
@@ -244,46 +260,6 @@ package struct ApprovalDesk: Sendable {
         }
         return .auditMoved
     }
-
-    // MARK: Reviews of break-glass approvals
-
-    private func openReview(_ filed: FiledPlan, _ time: Timestamp) async throws {
-        _ = try await store.transition(
-            Transaction(changes: [
-                .rank(key: keys.reviewQueue(filed.partition), member: filed.record.hash, score: time.rawValue)
-            ]))
-    }
-
-    /// Plans that one person let through in an emergency and nobody has reviewed since, oldest first.
-    package func reviews() async throws -> [FiledPlan] {
-        var plans: [(FiledPlan, Int64)] = []
-        for partition in Partition.all(count: partitions) {
-            for member in try await store.ranked(keys.reviewQueue(partition), minimum: 0, limit: 1_000) {
-                guard let filed = try await load(member.member, partition) else { continue }
-                plans.append((filed, member.score))
-            }
-        }
-        return plans.sorted { ($0.1, $0.0.record.id) < ($1.1, $1.0.record.id) }.map(\.0)
-    }
-
-    /// Closes the review of a plan.
-    ///
-    /// - Returns: whether there was one to close; the person who let the plan through cannot close it.
-    package func closeReview(of filed: FiledPlan, by person: String, comment: String) async throws -> Bool {
-        let key = keys.reviewQueue(filed.partition)
-        let open = try await store.ranked(key, minimum: 0, limit: 1_000).contains { $0.member == filed.record.hash }
-        guard open, filed.record.statements[person] == nil else { return false }
-        for _ in 0..<20 {
-            let link = try await AuditChain(keys: keys, digest: digest).next(
-                in: filed.partition, store: store, time: now(), actor: person, action: "plan.review",
-                subject: filed.record.hash, detail: ["plan": filed.record.id, "comment": comment],
-                trace: TraceContext(seed: filed.record.hash))
-            var transaction = Transaction(changes: [.unrank(key: key, member: filed.record.hash)])
-            transaction.merge(link.transaction)
-            if case .committed = try await store.transition(transaction) { return true }
-        }
-        return false
-    }
 }
 
 /// Makes statements for a signer.
@@ -298,7 +274,12 @@ package struct StatementMaker: Sendable {
         self.digest = digest
     }
 
+    /// Seconds within which the closing of a review has to be handed in.
+    private static let reviewSeconds = 600.0
+
     /// A statement about a plan, signed; the nonce is 32 random hex digits.
+    ///
+    /// It is valid until the plan cannot be started any more; the closing of a review, which comes later, for ten minutes.
     package func make(
         _ verdict: Verdict, about record: PlanRecord, plan: Plan, approver: String, role: String, comment: String,
         nonce: String, signer: any Signer, now: Timestamp
@@ -306,7 +287,9 @@ package struct StatementMaker: Sendable {
         let statement = ApprovalStatement(
             cluster: cluster, planHash: record.hash, verdict: verdict, approver: approver,
             keyID: Verifier.keyID(signer.publicKey, digest: digest), role: role, nonce: nonce,
-            notBefore: now.advanced(bySeconds: -5), notAfter: plan.expires.advanced(bySeconds: 60),
+            notBefore: now.advanced(bySeconds: -5),
+            notAfter: verdict == .review
+                ? now.advanced(bySeconds: Self.reviewSeconds) : plan.expires.advanced(bySeconds: 60),
             policyHash: policyHash, comment: comment)
         let bytes = try statement.canonicalJSON()
         return (

@@ -37,6 +37,68 @@ import WireFormat
         }
     }
 
+    @Test func aReviewIsClosedByTheSignatureOfSomebodyElseOnly() throws {
+        var policy = Fixtures.policy()
+        for index in 0...1 { policy.approvers[index].roles.insert(Verifier.breakGlassRole) }
+        let verifier = Fixtures.verifier(policy)
+        let (jane, john) = ("jane@example.com", "john@example.com")
+        let plan = Fixtures.plan()
+        let base = try Fixtures.record()
+        let open = try approved([try Fixtures.statement(about: base, role: Verifier.breakGlassRole)])
+        #expect(verifier.review(of: base, plan) == .notNeeded)
+        #expect(verifier.review(of: open, plan) == .open(letThroughBy: [jane]))
+        #expect(verifier.hasEmergency(open, plan))
+        func status(_ signed: SignedStatement, by person: String, _ record: PlanRecord? = nil) throws -> ReviewStatus {
+            var record = record ?? open
+            record.reviews[person] = try signed.canonicalJSON()
+            return verifier.review(of: record, plan)
+        }
+        func signed(
+            _ person: String, says verdict: Verdict = .review, about record: PlanRecord? = nil,
+            role: String = Verifier.approverRole, signer: Ed25519Signer = Fixtures.second,
+            from: Timestamp = Fixtures.now
+        ) throws -> SignedStatement {
+            try Fixtures.statement(
+                verdict, about: record ?? base, by: person, role: role, signer: signer, from: from)
+        }
+        let genuine = try signed(john)
+        #expect(
+            try status(genuine, by: john)
+                == .closed(letThroughBy: [jane], by: john, at: Fixtures.now, comment: ""))
+        // Of another plan, another person's, by who let it through, another word, through a gateway, with another key,
+        // before the emergency.
+        let other = try Fixtures.record(Fixtures.plan(created: Fixtures.now.advanced(bySeconds: 1)))
+        let forgeries: [(SignedStatement, String)] = [
+            (try signed(john, about: other), john), (genuine, jane), (genuine, "viewer@example.com"),
+            (try signed(jane, signer: Fixtures.approver), jane), (try signed(john, says: .approve), john),
+            (try signed(john, says: .abort), john),
+            (try signed(john, role: Verifier.delegateRole, signer: Fixtures.gateway), john),
+            (try signed(john, role: Verifier.breakGlassRole), john), (try signed(john, signer: Ed25519Signer()), john),
+            (try signed("viewer@example.com", signer: Fixtures.gateway), "viewer@example.com"),
+            (try signed(john, from: Fixtures.now.advanced(bySeconds: -60)), john),
+        ]
+        for (index, (forged, person)) in forgeries.enumerated() {
+            #expect(try status(forged, by: person).isOpen, "forgery \(index)")
+        }
+        for index in genuine.statement.utf8.indices {
+            var bytes = Array(genuine.statement.utf8)
+            bytes[genuine.statement.utf8.distance(from: genuine.statement.utf8.startIndex, to: index)] ^= 1
+            let altered = SignedStatement(
+                statement: String(decoding: bytes, as: UTF8.self), signature: genuine.signature)
+            #expect(try status(altered, by: john).isOpen)
+        }
+        // Both let it through, and one of them under a false name.
+        var both = open
+        both.statements["viewer@example.com"] = try signed(
+            john, says: .approve, role: Verifier.breakGlassRole
+        ).canonicalJSON()
+        #expect(try status(genuine, by: john, both).isOpen)
+        #expect(throws: Refusal.outsideWindow(approver: john)) {
+            try verifier.review(genuine, of: open, plan, now: Fixtures.now.advanced(bySeconds: 901))
+        }
+        #expect(throws: Refusal.noEmergency) { try verifier.review(genuine, of: base, plan, now: Fixtures.now) }
+    }
+
     @Test func anAlteredPlanUnderItsOwnHashHasNoPlanner() throws {
         var plan = Fixtures.plan()
         plan.steps[0].action.parameters["command"] = "format"

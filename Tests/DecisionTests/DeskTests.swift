@@ -88,11 +88,23 @@ import WireFormat
         #expect(
             try await say(.approve, filed, store, role: Verifier.breakGlassRole) == .recorded(state: "APPROVED"))
         let desk = desk(store)
-        #expect(try await desk.reviews().map(\.record.id) == [filed.record.id])
-        let now = try await desk.find(filed.record.id)
-        #expect(try await !desk.closeReview(of: now, by: "jane@example.com", comment: "fine"))
-        #expect(try await desk.closeReview(of: now, by: "john@example.com", comment: "it was needed"))
-        #expect(try await desk.reviews().isEmpty)
+        var policy = Fixtures.policy()
+        policy.approvers[0].roles.insert(Verifier.breakGlassRole)
+        let verifier = Fixtures.verifier(policy)
+        func open() async throws -> [String] { try await desk.reviews(verifier).map(\.record.id) }
+        #expect(try await open() == [filed.record.id])
+        // Taken out of the queue by somebody who can write to the store: nothing is reviewed by that.
+        _ = try await store.transition(
+            Transaction(changes: [.unrank(key: keys.reviewQueue(partition), member: filed.record.hash)]))
+        #expect(try await open() == [filed.record.id])
+        #expect(try await say(.review, filed, store, by: "john@example.com") == .recorded(state: "APPROVED"))
+        #expect(try await say(.review, filed, store, by: "john@example.com") == .repeated(state: "APPROVED"))
+        #expect(try await open().isEmpty)
+        let closed = try await desk.find(filed.record.id).record
+        #expect(
+            verifier.review(of: closed, Fixtures.plan())
+                == .closed(
+                    letThroughBy: ["jane@example.com"], by: "john@example.com", at: Fixtures.now, comment: ""))
         let actions = try await store.entries(keys.stream(.audit, partition), after: .zero, limit: 10)
             .compactMap { entry -> String? in
                 let decoded: AuditEntry? = (try? Envelope(entry)).flatMap { try? $0.decode() }

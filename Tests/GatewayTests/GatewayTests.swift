@@ -13,6 +13,7 @@ import Settings
 import Signatures
 import TestSupport
 import Testing
+import WireFormat
 
 @Suite struct GatewayTests {
     private static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -32,6 +33,7 @@ import Testing
         """.write(toFile: "\(folder)/config.yaml", atomically: true, encoding: .utf8)
         var loaded = try LoadedConfiguration(file: "\(folder)/config.yaml")
         loaded.policy = Fixtures.policy()
+        loaded.policy.approvers[1].roles.insert(Verifier.breakGlassRole)
         let configuration = loaded
         let lines = Self.tokens.sorted { $0.key < $1.key }.map { subject, role in
             "  - { subject: \(subject), role: \(role), sha256: \(Fixtures.digest.sha256(Array("token-\(subject)".utf8))) }"
@@ -132,6 +134,70 @@ import Testing
             store: store, keys: Keys(), partitions: 16, digest: Fixtures.digest, now: ProcessContext.now)
         let stored = try await desk.find(record.id).record
         _ = try Fixtures.verifier().startable(stored, now: ProcessContext.now())
+    }
+
+    @Test func aReviewNeedsTheOwnKeyOfSomebodyElse() async throws {
+        let store = ModelStore()
+        let record = try await filed(store)
+        let plan = try record.plan()
+        let keys = Keys()
+        let key = keys.plan(record.hash, Partition(of: plan.target))
+        let now = ProcessContext.now()
+        @Sendable func signed(_ verdict: Verdict, _ name: String, _ role: String, _ signer: Ed25519Signer) throws
+            -> SignedStatement
+        {
+            try Fixtures.statement(
+                verdict, about: record, by: name, role: role, signer: signer, from: now,
+                until: now.advanced(bySeconds: 300))
+        }
+        let glass = try signed(.approve, "john@example.com", Verifier.breakGlassRole, Fixtures.second)
+        try await application(store).test(.router) { client in
+            func review(_ body: String) async throws -> TestResponse {
+                try await client.execute(
+                    uri: "/api/approvals/\(record.id)/review", method: .post, headers: header("jane@example.com"),
+                    body: ByteBuffer(string: body))
+            }
+            func body(_ signed: SignedStatement) throws -> String {
+                let fields = [
+                    "statement": signed.statement, "signature": Data(signed.signature).base64EncodedString(),
+                    "reason": "it was needed",
+                ]
+                return String(decoding: try JSONEncoder().encode(fields), as: UTF8.self)
+            }
+            func open() async throws -> Int {
+                let response = try await client.execute(
+                    uri: "/api/reviews", method: .get, headers: header("viewer@example.com"))
+                #expect(response.status == .ok)
+                let rows = try JSONSerialization.jsonObject(with: Data(response.body.readableBytesView)) as? [Any]
+                return rows?.count ?? -1
+            }
+            let own = try body(signed(.review, "jane@example.com", Verifier.approverRole, Fixtures.approver))
+            // Nobody let it through so far.
+            #expect(try await open() == 0)
+            #expect(try await review(own).status == .forbidden)
+            _ = try await store.transition(
+                Transaction(changes: [
+                    .set(
+                        key: key,
+                        fields: [Field(PlanRecord.statementPrefix + "john@example.com", try glass.canonicalJSON())])
+                ]))
+            #expect(try await open() == 1)
+            #expect(
+                try await review(#"{"reason":"fine"}"#).status == .forbidden, "the gateway cannot speak for a person")
+            #expect(
+                try await review(
+                    body(signed(.review, "jane@example.com", Verifier.approverRole, Fixtures.second))
+                ).status == .forbidden)
+            #expect(
+                try await review(
+                    body(signed(.approve, "jane@example.com", Verifier.approverRole, Fixtures.approver))
+                ).status == .badRequest)
+            #expect(try await open() == 1)
+            let first = try await review(own)
+            #expect(first.status == .ok, "\(String(buffer: first.body))")
+            #expect(String(buffer: try await review(own).body).contains("\"repeated\":true"))
+            #expect(try await open() == 0)
+        }
     }
 
     @Test func badQueriesAndUnknownPathsAreProblems() async throws {

@@ -93,6 +93,11 @@ extension APIServer.State {
         _ request: KubernetesRequest, _ info: RequestInfo, _ user: APIServer.User, time: String
     ) throws(StatusError) -> KubernetesResponse {
         try authorize(info, user)
+        guard info.isSupported else {
+            throw StatusError(
+                code: 405, reason: "MethodNotAllowed",
+                message: "the server does not allow this method on the requested resource")
+        }
         if let dryRun = request.query["dryRun"], dryRun != "All" { throw .bad("dryRun: must be All") }
         if info.type.isReview { return try review(request, info, user) }
         if info.isWrite, request.query["dryRun"] == nil { try keepDry(user) }
@@ -226,23 +231,5 @@ extension APIServer.State {
             return answer(Table.of([object], info.type, metadata: [:]), info.type)
         }
         return answer(object, info.type)
-    }
-
-    static func scale(of object: JSONValue) -> JSONValue {
-        let metadata = object["metadata"] ?? [:]
-        let selector = object[path: ["spec", "selector", "matchLabels"]]?.members ?? [:]
-        return [
-            "apiVersion": "autoscaling/v1", "kind": "Scale",
-            "metadata": [
-                "name": metadata["name"] ?? "", "namespace": metadata["namespace"] ?? "",
-                "uid": metadata["uid"] ?? "", "resourceVersion": metadata["resourceVersion"] ?? "",
-                "creationTimestamp": metadata["creationTimestamp"] ?? "",
-            ], "spec": ["replicas": object[path: ["spec", "replicas"]] ?? 1],
-            "status": [
-                "replicas": object[path: ["status", "replicas"]] ?? 0,
-                "selector": .string(
-                    selector.map { "\($0.key)=\($0.value.string ?? "")" }.sorted().joined(separator: ",")),
-            ],
-        ]
     }
 }

@@ -76,7 +76,7 @@ extension APIServer.State {
     ) throws(StatusError) -> JSONValue {
         let isApply = request.contentType?.hasPrefix("application/apply-patch") ?? false
         guard let stored = store.objects[info.key] else {
-            guard isApply, info.verb == "patch" else { throw .notFound(info.type, info.name) }
+            guard isApply, info.verb == "patch", info.subresource.isEmpty else { throw .notFound(info.type, info.name) }
             var creation = request
             creation.body = Data(try Patches.configuration(request.body ?? Data()).canonical)
             return try create(creation, info, user, time: time)
@@ -85,11 +85,9 @@ extension APIServer.State {
         let before = isScale ? Self.scale(of: stored) : stored
         var after = try changed(before, request, info)
         try checkPreconditions(stored, after, info)
-        try checkFields(isScale ? stored : after, request, info.type)
+        if !isScale { try checkFields(after, request, info.type) }
         if isScale {
-            guard let replicas = after[path: ["spec", "replicas"]] else { throw .bad("spec.replicas is missing") }
-            after = stored
-            after[path: ["spec", "replicas"]] = replicas
+            after = try scaled(stored, by: after, request)
         } else if info.subresource == "status" {
             let status = after["status"]
             after = stored
@@ -144,6 +142,11 @@ extension APIServer.State {
     ) throws(StatusError) {
         let old = stored["metadata"] ?? [:]
         let new = wanted["metadata"] ?? [:]
+        guard let name = new["name"]?.string, name == info.name else {
+            throw .bad(
+                "the name of the object (\(new["name"]?.string ?? "")) does not match the name on the URL (\(info.name))"
+            )
+        }
         if let uid = new["uid"]?.string, let actual = old["uid"]?.string, uid != actual {
             throw .conflict(
                 info.type, info.name,

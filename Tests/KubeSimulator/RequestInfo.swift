@@ -34,7 +34,8 @@ package struct RequestInfo: Sendable {
         self.type = type
         name = parts.popFirst() ?? ""
         subresource = parts.popFirst() ?? ""
-        guard parts.isEmpty else { return nil }
+        guard parts.isEmpty, subresource.isEmpty || subresource == "status" || type.subresources.contains(subresource)
+        else { return nil }
         let isWatch = ["true", "1"].contains(request.query["watch"] ?? "")
         switch request.method {
         case "GET": verb = isWatch ? "watch" : name.isEmpty ? "list" : "get"
@@ -43,6 +44,15 @@ package struct RequestInfo: Sendable {
         case "PATCH": verb = "patch"
         case "DELETE": verb = name.isEmpty ? "deletecollection" : "delete"
         default: return nil
+        }
+    }
+
+    /// Whether the resource, or the subresource, can be asked for this at all.
+    var isSupported: Bool {
+        switch subresource {
+        case "": true
+        case "eviction": verb == "create"
+        default: ["get", "update", "patch"].contains(verb)
         }
     }
 

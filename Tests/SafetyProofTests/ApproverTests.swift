@@ -3,8 +3,10 @@ import Bus
 import Foundation
 import Model
 import SafetyProofs
+import Signatures
 import TestSupport
 import Testing
+import WireFormat
 
 /// The approver's CLI against a real Redis, with a real executor and the simulated API server.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct ApproverTests {
@@ -25,6 +27,7 @@ import Testing
             #expect(show.contains("generation 1"))
             #expect(try run("approve", record.id, fails: true).contains("--yes"))
             #expect(try run("approve", record.id, "--yes").contains("APPROVED"))
+            #expect(try run("list").contains("decided, and not begun by an executor yet:\n\(record.id)  APPROVED"))
             // The same word again, as after an answer that got lost: what was said stands.
             #expect(try run("approve", record.id, "--yes").contains("was recorded before"))
             #expect(try run("revoke", record.id, "--yes", "--reason", "wrong one").contains("REVOKED"))
@@ -72,6 +75,112 @@ import Testing
         }
     }
 
+    /// An emergency is reviewed by somebody else, with a signature that everybody who looks at it checks.
+    @Test func anEmergencyIsReviewedBySomebodyElse() async throws {
+        try await ProcessStage.use(programs: BuiltPrograms.debugFolder) { processes in
+            let stage = processes.stage
+            let (url, token, server) = try processes.startGateway("john@example.com")
+            defer { server.end() }
+            func run(_ person: Ed25519Signer, _ arguments: String...) throws -> (status: Int32, text: String) {
+                try processes.approver(arguments, by: person)
+            }
+            let record = try await stage.propose(title: "emergency")
+            #expect(try run(stage.jane, "review").text.contains("nothing to review"))
+            let early = try run(stage.john, "review", record.id, "--yes", "--comment", "x")
+            #expect(early.status == 1 && early.text.contains("nobody let the plan through"), "\(early.text)")
+            let glass = try run(stage.jane, "approve", record.id, "--yes", "--break-glass", "--comment", "fire")
+            #expect(glass.text.contains("APPROVED"), "\(glass.text)")
+            #expect(try run(stage.john, "show", record.id).text.contains("OPEN: jane@example.com let the plan through"))
+            let own = try run(stage.jane, "review", record.id, "--yes", "--comment", "fine")
+            #expect(own.status == 1 && own.text.contains("cannot review that"), "\(own.text)")
+            #expect(try run(stage.jane, "review").text.contains(record.id))
+            let route = ["--gateway", url, "--token-file", token]
+            #expect(try processes.approver(["review"] + route, by: stage.john).text.contains(record.id))
+            let closed = try processes.approver(
+                ["review", record.id, "--yes", "--comment", "it was needed"] + route, by: stage.john)
+            #expect(closed.status == 0 && closed.text.contains("your review is recorded"), "\(closed.text)")
+            let again = try run(stage.john, "review", record.id, "--yes", "--comment", "as I said")
+            #expect(again.text.contains("was recorded before"), "\(again.text)")
+            #expect(try processes.approver(["review"] + route, by: stage.john).text.contains("nothing to review"))
+            let show = try run(stage.jane, "show", record.id).text
+            #expect(show.contains("closed by john@example.com") && show.contains("it was needed"))
+            let verified = try run(stage.jane, "verify", record.id)
+            #expect(
+                verified.status == 0 && verified.text.contains("john@example.com: REVIEW as approver"),
+                "\(verified.text)")
+            // Whoever takes the signature away opens the review again, and the audit tells.
+            let key = stage.keys.plan(record.hash, stage.partition)
+            let stored = try await stage.store.fields(key)
+            _ = try await stage.store.transition(
+                Transaction(changes: [
+                    .remove(key: key),
+                    .set(
+                        key: key,
+                        fields: stored.filter { !$0.key.hasPrefix(PlanRecord.reviewPrefix) }
+                            .map { Field($0.key, $0.value) }),
+                ]))
+            #expect(try run(stage.jane, "review").text.contains(record.id))
+            let missing = try run(stage.jane, "verify", record.id)
+            #expect(missing.status == 1 && missing.text.contains("no longer with the plan"), "\(missing.text)")
+        }
+    }
+
+    /// A history that was rewritten as a whole, with valid hashes, shows against signed checkpoints kept elsewhere.
+    @Test func aPlanIsVerifiedAgainstCheckpoints() async throws {
+        try await ProcessStage.use(programs: BuiltPrograms.debugFolder) { processes in
+            let stage = processes.stage
+            let record = try await stage.propose(title: "checked")
+            _ = try processes.approver(["approve", record.id, "--yes"])
+            _ = try processes.approver(["revoke", record.id, "--yes", "--reason", "wrong one"])
+            let auditor = Ed25519Signer()
+            let key = Data(auditor.publicKey).base64EncodedString()
+            func checkpoints(_ signer: Ed25519Signer) async throws -> String {
+                var known: [Int: Int64] = [:]
+                let signed = try await AuditCheckpointer(
+                    cluster: "proof", partitions: 16, store: stage.store, keys: stage.keys, signer: signer
+                ).next(since: &known, now: stage.now)
+                let file = NSTemporaryDirectory() + "checkpoints-\(UUID().uuidString)"
+                try signed.map { "audit-checkpoint " + String(decoding: try $0.canonicalJSON(), as: UTF8.self) + "\n" }
+                    .joined().write(toFile: file, atomically: true, encoding: .utf8)
+                return file
+            }
+            let file = try await checkpoints(auditor)
+            let forged = try await checkpoints(Ed25519Signer())
+            defer { for file in [file, forged] { try? FileManager.default.removeItem(atPath: file) } }
+            func verify(_ arguments: String...) throws -> (status: Int32, text: String) {
+                try processes.approver(["verify", record.id] + arguments)
+            }
+            let plain = try verify()
+            #expect(plain.status == 0 && plain.text.contains("note checkpoints: not given"), "\(plain.text)")
+            let checked = try verify("--checkpoints", file, "--auditor", key)
+            #expect(
+                checked.status == 0
+                    && checked.text.contains("ok   checkpoints: 1 checked, the newest at sequence 2 of 2"),
+                "\(checked.text)")
+            #expect(try verify("--checkpoints", file).text.contains("audit.key_file"))
+            let stranger = try verify("--checkpoints", forged, "--auditor", key)
+            #expect(stranger.status == 1 && stranger.text.contains("not signed by a trusted auditor"))
+            // The whole chain anew, with valid hashes: nothing shows but against the checkpoint.
+            let chain = AuditChain(keys: stage.keys, digest: SHA256Digest())
+            _ = try await stage.store.transition(
+                Transaction(changes: [
+                    .remove(key: stage.keys.stream(.audit, stage.partition)),
+                    .remove(key: stage.keys.auditHead(stage.partition)),
+                ]))
+            for action in ["something", "else", "happened"] {
+                let link = try await chain.next(
+                    in: stage.partition, store: stage.store, time: stage.now, actor: "nobody", action: action,
+                    subject: record.hash, detail: [:], trace: TraceContext(seed: "x"))
+                _ = try await stage.store.appendAudit(link)
+            }
+            #expect(try verify().status == 0)
+            let rewritten = try verify("--checkpoints", file, "--auditor", key)
+            #expect(
+                rewritten.status == 1 && rewritten.text.contains("BAD  checkpoints")
+                    && rewritten.text.contains("sequence 2 is not the entry"), "\(rewritten.text)")
+        }
+    }
+
     @Test func aPersonDecidesThroughTheGatewayWithAnOwnKey() async throws {
         try await ProcessStage.use(programs: BuiltPrograms.debugFolder) { processes in
             let record = try await processes.stage.propose(title: "through the gateway")
@@ -84,6 +193,7 @@ import Testing
             #expect(try run("show", record.id).text.contains("spec.replicas"))
             let approved = try run("approve", record.id, "--yes")
             #expect(approved.status == 0 && approved.text.contains("APPROVED"), "\(approved.text)")
+            #expect(try run("list").text.contains("decided, and not begun by an executor yet:\n\(record.id)"))
             let stored = try await processes.stage.record(record.hash)
             _ = try processes.stage.verifier.startable(stored, now: processes.stage.now)
             #expect(try run("revoke", record.id, "--yes", "--reason", "no").text.contains("REVOKED"))

@@ -105,9 +105,51 @@ import WireFormat
         #expect(ended.state == .needsHuman && ended.reason.contains("cannot be read"), "\(ended.reason)")
         #expect(stage.effects.isEmpty)
         let pages = try await notices(stage).filter { $0.text("kind") == "page" }
-        #expect(pages.count == 1 && pages.first?.text("text")?.contains("step 1") == true)
-        let audit = try await stage.store.newestEntries(stage.keys.stream(.audit, stage.partition), limit: 1)
-        #expect(try audit.first.map { try Envelope($0).decode(AuditEntry.self).action } == "plan.given-up")
+        #expect(pages.count == 2 && pages.first?.text("text")?.contains("step 1") == true)
+        let audit = try await stage.store.newestEntries(stage.keys.stream(.audit, stage.partition), limit: 2)
+            .map { try Envelope($0).decode(AuditEntry.self).action }
+        #expect(audit == ["decision.unreadable", "plan.given-up"])
+    }
+
+    /// The hint is lost, not the decision: it stands in the plan's record, with its signature.
+    @Test func aDecisionThatNamesNoPlanIsToldAndItsPlanIsTakenUp() async throws {
+        let stage = try Stage()
+        let decisions = stage.keys.stream(.decisions, stage.partition)
+        let unsigned = try await stage.propose(title: "unsigned")
+        let approved = try await stage.propose(title: "approved")
+        try await stage.say(.approve, about: approved)
+        _ = try await stage.store.transition(
+            Transaction(changes: [
+                .remove(key: decisions),
+                .set(
+                    key: stage.keys.plan(unsigned.hash, stage.partition),
+                    fields: [Field("state", PlanState.approved.rawValue)]),
+                .append(stream: decisions, fields: [Field("id", "nobody"), Field("data", "{")]),
+            ]))
+        try await stage.execute(term: 1)
+        // Again, as after a death before the entry was set aside.
+        try await stage.execute(term: 2)
+        #expect(try await stage.record(approved.hash).state == .succeeded)
+        #expect(try await stage.record(unsigned.hash).state == .stale)
+        #expect(stage.effects.count == 2)
+        let audit = try await stage.store.entries(stage.keys.stream(.audit, stage.partition), after: .zero, limit: 100)
+            .map { try Envelope($0).decode(AuditEntry.self) }.filter { $0.action == "decision.unreadable" }
+        #expect(audit.count == 1 && audit.first?.detail["taken-up"]?.contains(approved.id) == true)
+        let pages = try await notices(stage).filter { $0.text("kind") == "page" }
+        #expect(pages.count == 1 && pages.first?.text("text")?.contains(approved.id) == true)
+    }
+
+    @Test func aDecisionWhosePlanIsGoneIsTold() async throws {
+        let stage = try Stage()
+        let record = try await stage.propose()
+        try await stage.say(.approve, about: record)
+        _ = try await stage.store.transition(
+            Transaction(changes: [.remove(key: stage.keys.plan(record.hash, stage.partition))]))
+        try await stage.execute(term: 1)
+        let pages = try await notices(stage)
+        #expect(pages.map { $0.text("kind") } == ["page"])
+        #expect(pages.first?.text("text")?.contains("there is no plan \(record.hash)") == true)
+        #expect(pages.first?.text("text")?.contains("list --all") == true)
     }
 
     @Test func aGarbledDecisionDoesNotStopAPlanThatIsUnderWay() async throws {

@@ -58,6 +58,7 @@ package enum ForgeryProof: Proof {
         }
         result.figures["effects"] = Double(stage.effects.count - before)
         try await mutateEveryField(stage, loot, &result)
+        try await ReviewForgery.run(runs: max(200, runs / 5), stage, &generator, &result)
         return result
     }
 
@@ -158,7 +159,7 @@ package enum ForgeryProof: Proof {
         return record
     }
 
-    private static func flip(_ bytes: inout [UInt8], _ generator: inout SeededGenerator) {
+    static func flip(_ bytes: inout [UInt8], _ generator: inout SeededGenerator) {
         guard let index = bytes.indices.randomElement(using: &generator) else { return }
         bytes[index] ^= UInt8.random(in: 1...255, using: &generator)
     }

@@ -97,7 +97,8 @@ package final class ProcessStage: Sendable {
             floors: { kubernetes.scale: 0.6 }
             budgets: { per_target_and_hour: 1000, per_namespace_and_hour: 1000, concurrent: 1000, replica_share: 1 }
             approvers:
-              - { name: jane@example.com, roles: [approver], keys: ["\(key(stage.jane))"] }
+              - { name: jane@example.com, roles: [approver, break-glass], keys: ["\(key(stage.jane))"] }
+              - { name: john@example.com, roles: [approver], keys: ["\(key(stage.john))"] }
             planners: ["\(key(stage.planner))"]
             """,
             "metrics.yaml": """
@@ -130,17 +131,19 @@ package final class ProcessStage: Sendable {
 
     // MARK: Approver
 
-    /// Runs the approver's CLI as jane.
+    /// Runs the approver's CLI.
     ///
     /// - Parameters:
+    ///   - signer: key of the person; default jane's.
     ///   - crash: where it dies, such as `approver.afterVerify`.
     ///   - isConfigured: it gets the configuration of the installation.
     /// - Returns: exit code and everything it printed.
     package func approver(
-        _ arguments: [String], crash: String? = nil, isConfigured: Bool = true
+        _ arguments: [String], by signer: Ed25519Signer? = nil, crash: String? = nil, isConfigured: Bool = true
     ) throws -> (status: Int32, text: String) {
-        let key = folder + "/jane.key"
-        if !FileManager.default.fileExists(atPath: key) { try KeyFile.create(stage.jane, at: key, passphrase: "") }
+        let signer = signer ?? stage.jane
+        let key = folder + "/\(Verifier.keyID(signer.publicKey, digest: SHA256Digest())).key"
+        if !FileManager.default.fileExists(atPath: key) { try KeyFile.create(signer, at: key, passphrase: "") }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: programs + "/sre-approver")
         process.arguments = arguments + (isConfigured ? ["--config", folder + "/config.yaml"] : [])
@@ -182,19 +185,21 @@ package final class ProcessStage: Sendable {
 
     // MARK: Gateway
 
-    /// Starts the gateway with a token for jane, as an approver.
+    /// Starts the gateway with a token for an approver.
     ///
-    /// - Parameter crash: where it dies, such as `gateway.afterVerify`.
+    /// - Parameters:
+    ///   - person: whose token it is; default jane's.
+    ///   - crash: where it dies, such as `gateway.afterVerify`.
     /// - Returns: its address, the file with the token, and the server.
     package func startGateway(
-        crash: String? = nil
+        _ person: String = "jane@example.com", crash: String? = nil
     ) throws -> (url: String, tokenFile: String, server: ServerProcess) {
         let port = TestHost.freePorts(1)[0]
-        let token = "token-of-jane"
-        let file = folder + "/jane.token"
+        let token = "token-of-\(person)"
+        let file = folder + "/\(person).token"
         try token.write(toFile: file, atomically: true, encoding: .utf8)
         let hash = SHA256Digest().sha256(Array(token.utf8))
-        try "tokens: [{ subject: jane@example.com, role: approver, sha256: \"\(hash)\" }]\n"
+        try "tokens: [{ subject: \(person), role: approver, sha256: \"\(hash)\" }]\n"
             .write(toFile: folder + "/tokens.yaml", atomically: true, encoding: .utf8)
         let config = try String(contentsOfFile: folder + "/config.yaml", encoding: .utf8)
         try (config + "gateway: { port: \(port), tokens_file: tokens.yaml }\n")

@@ -108,7 +108,8 @@ struct ExecutionJournal: Sendable {
             transaction.changes.append(.set(key: activeKey, fields: [Field("plan", record.hash)]))
         }
         // Whoever let it through alone opened the review, or should have: an emergency never goes unreviewed.
-        if filing.context.verifier().isBreakGlass(plan, record, now: outcome.time) {
+        let verifier = filing.context.verifier()
+        if verifier.isBreakGlass(plan, record, now: outcome.time), verifier.review(of: record, plan).isOpen {
             transaction.changes.append(
                 .rank(key: keys.reviewQueue(filing.partition), member: record.hash, score: outcome.time.rawValue))
         }

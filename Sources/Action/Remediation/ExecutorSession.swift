@@ -65,7 +65,7 @@ package struct ExecutorSession: PartitionSession {
         }
         // The entry is a hint; what counts is the plan's record and the signatures in it.
         guard try await !store.fields(keys.plan(decision.planHash, partition)).isEmpty else {
-            throw UnreadableEntry("there is no plan \(decision.planHash)")
+            throw try await orphaned(entry, "there is no plan \(decision.planHash)")
         }
         guard !pool.holds(decision.planHash) else { return Transaction() }
         try await executor.filing.enqueue(decision.planHash)
@@ -76,7 +76,10 @@ package struct ExecutorSession: PartitionSession {
     package mutating func giveUp(
         _ entry: StreamEntry, topic: Topic, reason: String
     ) async throws -> Transaction? {
-        guard Self.planHash(entry) != nil else { return nil }
+        guard Self.planHash(entry) != nil else {
+            _ = try await orphaned(entry, reason)
+            return nil
+        }
         try await refuse(entry, "the decision \(entry.id) was \(reason)")
         return Transaction()
     }
@@ -95,8 +98,28 @@ package struct ExecutorSession: PartitionSession {
     ///
     /// - Throws: `UnreadableEntry` when the entry does not even say which plan it is about.
     private func refuse(_ entry: StreamEntry, _ reason: String) async throws {
-        guard let hash = Self.planHash(entry) else { throw UnreadableEntry(reason) }
+        guard let hash = Self.planHash(entry) else { throw try await orphaned(entry, reason) }
         guard !pool.holds(hash) else { return }
         try await executor.park(hash, reason, TraceContext(seed: hash), isBegun: false)
+    }
+
+    /// A decision that no plan can be found by: people are told, and the entry is kept with the dead letters.
+    ///
+    /// It is the hint that is lost, not the decision, which stands in the plan's record with its signatures: plans that
+    /// are decided and not taken up are taken up from their records, and checked like every other.
+    ///
+    /// - Returns: what to throw to have the entry set aside.
+    private func orphaned(_ entry: StreamEntry, _ reason: String) async throws -> UnreadableEntry {
+        var found: [String] = []
+        for member in try await store.ranked(keys.planIndex(partition), minimum: 0, limit: 10_000) {
+            guard !pool.holds(member.member), let filed = try await executor.filing.record(member.member),
+                let record = filed.record, record.state.isReady
+            else { continue }
+            found.append(record.id)
+            try await executor.filing.enqueue(record.hash)
+            pool.submit(.init(hash: record.hash, trace: TraceContext(seed: record.hash)))
+        }
+        try await executor.filing.tell(ofOrphan: entry, reason, takenUp: found)
+        return UnreadableEntry(reason)
     }
 }

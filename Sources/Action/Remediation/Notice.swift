@@ -58,6 +58,20 @@ struct Notice: Sendable, Equatable {
         self.time = time
     }
 
+    /// A decision that no plan can be found by.
+    init(orphan subject: String, reason: String, takenUp: [String], time: Timestamp) {
+        kind = .page
+        id = "\(subject)-orphan"
+        text =
+            "a decision needs a person, \(subject): \(reason); it is kept: sre-agent dlq\n"
+            + (takenUp.isEmpty
+                ? "no plan was found that is decided and not begun: compare with 'sre-approver list --all'"
+                : "taken up without it, by what was signed: \(takenUp.joined(separator: ", "))")
+        outcome = nil
+        planID = ""
+        self.time = time
+    }
+
     /// Fields of the entry.
     func fields(_ trace: TraceContext) throws(WireError) -> [Field] {
         guard let outcome else { return plainFields(trace) }

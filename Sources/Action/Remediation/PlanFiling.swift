@@ -1,5 +1,6 @@
 import Authority
 import Bus
+import Logging
 import Model
 import WireFormat
 
@@ -99,6 +100,42 @@ struct PlanFiling: Sendable {
     /// Takes a plan that nothing is to be done for out of the queue of executions.
     func dequeue(_ hash: String) async throws {
         try await commit([.unrank(key: keys.executionQueue(partition), member: hash)])
+    }
+
+    // MARK: Decisions without a plan
+
+    /// Field of the executor's state: the last decision without a plan that people were told of.
+    private static let orphan = "orphan"
+
+    /// Tells people, once, of a decision that no plan can be found by.
+    ///
+    /// - Parameter takenUp: ids of plans that were decided, and are taken up without it.
+    func tell(ofOrphan entry: StreamEntry, _ reason: String, takenUp: [String]) async throws {
+        let state = keys.state(ExecutorSession.role, partition)
+        let told = try await store.fields(state)[Self.orphan]
+        guard told != Array("\(entry.id)".utf8) else { return }
+        let time = context.now()
+        let subject = "\(keys.stream(.decisions, partition)) \(entry.id)"
+        let trace = TraceContext(seed: subject)
+        let text = entry.fields.map { "\($0.name)=\(String(decoding: $0.value, as: UTF8.self))" }.joined(separator: " ")
+        let link = Link(
+            action: "decision.unreadable", subject: subject,
+            detail: [
+                "reason": reason, "taken-up": takenUp.joined(separator: " "),
+                "entry": context.digest.sha256(Array(text.utf8)),
+            ], trace: trace)
+        context.logger.error(
+            "a decision belongs to no plan", metadata: ["entry": "\(subject)", "reason": "\(reason)"])
+        let notice = Notice(orphan: subject, reason: reason, takenUp: takenUp, time: time)
+        let conflict = try await write(link, time: time) {
+            Transaction(
+                checks: [.init(key: state, field: Self.orphan, value: told)],
+                changes: [
+                    .set(key: state, fields: [Field(Self.orphan, "\(entry.id)")]),
+                    .append(stream: keys.stream(.notices, partition), fields: notice.plainFields(trace)),
+                ])
+        }
+        if let conflict { throw CommitConflict(key: conflict.key, field: conflict.field) }
     }
 
     // MARK: Plans that are over

@@ -27,7 +27,8 @@ struct RolloutRestart: ObjectAction {
 ///
 /// By a patch of the Deployment and not of its subresource `scale`: `Scale` carries no annotations, so that the change and
 /// the operation's name would be two requests, and an answer that got lost between them could not be told from somebody
-/// else's change to the same number.
+/// else's change to the same number. That is also why kinds are refused whose number of replicas can only be reached
+/// through the subresource, such as custom resources: an effect that nobody can recognise is not applied once.
 struct Scale: ObjectAction {
     func object(_ action: Action, _ target: Entity) throws(KubernetesError) -> String {
         if let autoscaler = action.parameters["autoscaler"], autoscaler != "refuse", autoscaler != "bounds" {

@@ -11,6 +11,9 @@ package struct PlanRecord: Sendable, Equatable {
     /// Name of the field that holds a person's revocation or abort begins with this.
     package static let withdrawalPrefix = "withdrawal:"
 
+    /// Name of the field that holds a person's closing of a review begins with this.
+    package static let reviewPrefix = "review:"
+
     /// Id of the plan.
     package var id: String
     /// Key under which it is stored: the hash it claims.
@@ -27,6 +30,8 @@ package struct PlanRecord: Sendable, Equatable {
     package var statements: [String: [UInt8]]
     /// Stored revocations and aborts by person.
     package var withdrawals: [String: [UInt8]]
+    /// Stored closings of a review by person.
+    package var reviews: [String: [UInt8]]
     /// Results of steps so far.
     package var progress: Outcome?
     /// Why the plan is in its state.
@@ -62,6 +67,7 @@ package struct PlanRecord: Sendable, Equatable {
         }
         self.statements = byPerson(Self.statementPrefix)
         self.withdrawals = byPerson(Self.withdrawalPrefix)
+        self.reviews = byPerson(Self.reviewPrefix)
         self.progress = try fields["progress"].map { bytes throws(WireError) in try Outcome(json: bytes) }
         self.reason = fields["reason"].map { String(decoding: $0, as: UTF8.self) } ?? ""
     }

@@ -22,6 +22,10 @@ package enum Refusal: Error, Sendable, Equatable {
     case expired
     /// The requester of a plan cannot approve it.
     case ownRequest(String)
+    /// Who let a plan through in an emergency cannot review that.
+    case ownEmergency(String)
+    /// A review of a plan that nobody let through in an emergency, or one that was made before.
+    case noEmergency
     /// A delegate's statement where a person's own key is needed.
     case delegateNotAllowed(String)
     /// Somebody rejected the plan.
@@ -59,8 +63,10 @@ extension Refusal: CustomStringConvertible {
         case .outsideWindow(let approver): "\(approver)'s statement is not valid at this time"
         case .expired: "the plan has expired"
         case .ownRequest(let approver): "\(approver) asked for the plan and cannot approve it"
+        case .ownEmergency(let approver): "\(approver) let the plan through in an emergency and cannot review that"
+        case .noEmergency: "nobody let the plan through in an emergency before this review"
         case .delegateNotAllowed(let approver):
-            "\(approver)'s approval came through the gateway, but this plan needs a person's own key"
+            "\(approver)'s statement came through the gateway, but this needs a person's own key"
         case .rejected(let approver): "\(approver) rejected the plan"
         case .revoked(let approver): "\(approver) took the approval back"
         case .quorum(let have, let need): "\(have) of \(need) needed approvals"

@@ -82,6 +82,10 @@ package struct Verifier: Sendable {
                 throw .forbidden("a plan with the risk MANUAL cannot be approved by one person")
             }
         }
+        if statement.verdict == .review {
+            guard statement.approver != plan.requester else { throw .ownRequest(statement.approver) }
+            guard statement.role == Self.approverRole else { throw .delegateNotAllowed(statement.approver) }
+        }
         return statement
     }
 

@@ -145,6 +145,9 @@ package struct Retention: Sendable {
         guard now > configuration.records else { return 0 }
         let limit = Int64(now - configuration.records)
         var forgotten = 0
+        // A plan that was let through in an emergency stays until somebody has reviewed it.
+        let underReview = Set(
+            try await store.ranked(keys.reviewQueue(partition), minimum: 0, limit: 100_000).map(\.member))
         let kinds: [(index: String, keys: (String) -> [String], field: String, isOver: (String) -> Bool)] = [
             (keys.anomalyIndex(partition), { [keys.anomaly($0, partition)] }, "status", { _ in true }),
             (keys.incidentIndex(partition), { [keys.incident($0, partition)] }, "status", { $0 == Self.resolved }),
@@ -158,7 +161,9 @@ package struct Retention: Sendable {
                 let all = kind.keys(member.member)
                 let key = all[0]
                 let state = try await store.fields(key)[kind.field]
-                guard kind.isOver(state.map { String(decoding: $0, as: UTF8.self) } ?? "") else { continue }
+                guard kind.isOver(state.map { String(decoding: $0, as: UTF8.self) } ?? ""),
+                    !underReview.contains(member.member)
+                else { continue }
                 let removal = Transaction(
                     checks: [.init(key: key, field: kind.field, value: state)],
                     changes: all.map { .remove(key: $0) } + [.unrank(key: kind.index, member: member.member)])

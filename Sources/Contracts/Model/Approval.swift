@@ -6,6 +6,8 @@ package enum Verdict: String, Sendable, CaseIterable {
     case revoke = "REVOKE"
     /// Stops a claimed plan before its next step.
     case abort = "ABORT"
+    /// Closes the review of a plan that one person let through in an emergency.
+    case review = "REVIEW"
 }
 
 /// What an approver signs.
@@ -30,7 +32,7 @@ package struct ApprovalStatement: Sendable, Equatable {
     package var notAfter: Timestamp
     /// SHA-256 of the policy in force, lower-case hex.
     package var policyHash: String
-    /// Reason of a rejection or comment of an approval.
+    /// Reason of a rejection, comment of an approval, or what a review found.
     package var comment: String
 
     package init(

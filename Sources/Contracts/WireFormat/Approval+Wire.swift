@@ -13,6 +13,7 @@ extension ApprovalStatement: WireMessage {
         case .reject: verdict = .reject
         case .revoke: verdict = .revoke
         case .abort: verdict = .abort
+        case .review: verdict = .review
         case .unspecified, .UNRECOGNIZED: throw Check.unknownEnum(proto.verdict, type, "verdict")
         }
         self.init(
@@ -35,6 +36,7 @@ extension ApprovalStatement: WireMessage {
             case .reject: $0.verdict = .reject
             case .revoke: $0.verdict = .revoke
             case .abort: $0.verdict = .abort
+            case .review: $0.verdict = .review
             }
             $0.approver = approver
             $0.keyID = keyID

@@ -157,18 +157,38 @@ extension GatewayAPI {
         var plan: String
         /// Signature of the planner over the hash, in base 64.
         var plannerSignature: String
+        /// What people signed, as it is stored, by person: approvals and rejections.
+        var statements: [String: String]
+        /// Revocations and aborts.
+        var withdrawals: [String: String]
+        /// Closings of the review of an emergency.
+        var reviews: [String: String]
+        /// `not needed`, `open`, or `closed`.
+        var review: String
     }
 
     func row(_ filed: FiledPlan) -> PlanRow? {
         let record = filed.record
         guard let plan = try? record.plan() else { return nil }
+        let verifier = configuration().verifier
+        func texts(_ said: [String: [UInt8]]) -> [String: String] {
+            said.mapValues { String(decoding: $0, as: UTF8.self) }
+        }
+        let review =
+            switch verifier.review(of: record, plan) {
+            case .notNeeded: "not needed"
+            case .open: "open"
+            case .closed: "closed"
+            }
         return PlanRow(
             id: record.id, hash: record.hash, state: record.state.rawValue, reason: record.reason, title: plan.title,
             target: "\(plan.target)", incident: plan.incidentID, risk: plan.risk.score, band: plan.risk.band.rawValue,
             created: "\(plan.created)", expires: "\(plan.expires)", approvals: record.statements.keys.sorted(),
-            quorum: plan.quorum, genuine: (try? configuration().verifier.genuine(record)) != nil,
+            quorum: plan.quorum, genuine: (try? verifier.genuine(record)) != nil,
             plan: String(decoding: record.body, as: UTF8.self),
-            plannerSignature: Data(record.plannerSignature).base64EncodedString())
+            plannerSignature: Data(record.plannerSignature).base64EncodedString(),
+            statements: texts(record.statements), withdrawals: texts(record.withdrawals),
+            reviews: texts(record.reviews), review: review)
     }
 
     private static let probe: @Sendable (DecisionPoint) async throws -> Void = CrashSwitch.probe("gateway.")
@@ -180,6 +200,12 @@ extension GatewayAPI {
     }
 
     func pending() async throws -> Response { try json(try await desk.pending().compactMap { row($0) }) }
+
+    func waiting() async throws -> Response { try json(try await desk.waitingForExecution().compactMap { row($0) }) }
+
+    func reviews() async throws -> Response {
+        try json(try await desk.reviews(configuration().verifier).compactMap { row($0) })
+    }
 
     func plan(_ id: String) async throws -> Response {
         guard let row = row(try await find(id)) else { throw Problem(.notFound, "the plan \(id) cannot be read") }

@@ -46,6 +46,7 @@ extension GatewayAPI {
             case .reject: [.awaiting, .approved, .autoReady, .manual]
             case .revoke: [.awaiting, .approved, .autoReady]
             case .abort: [.running, .verifying, .rollingBack]
+            case .review: Set(PlanState.allCases)
             }
         // A repetition of the same decision by the same person is answered like the first time.
         let isRepetition = earlier(filed, verdict, principal) != nil
@@ -58,7 +59,11 @@ extension GatewayAPI {
             let plan = try verifier.genuine(filed.record)
             if isRepetition { return try receipt(again: filed, principal, verdict) }
             let (signed, statement) = try statement(verdict, body, reason, filed, plan, principal, now)
-            _ = try verifier.statement(signed, about: plan, hash: filed.record.hash, now: now)
+            if verdict == .review {
+                _ = try verifier.review(signed, of: filed.record, plan, now: now)
+            } else {
+                _ = try verifier.statement(signed, about: plan, hash: filed.record.hash, now: now)
+            }
             let desk = desk
             return answering(try receipt(try await desk.submit(signed, statement, about: filed), filed, principal)) {
                 try await desk.answered()
@@ -120,6 +125,7 @@ extension GatewayAPI {
         switch verdict {
         case .approve, .reject: filed.record.statements[principal.subject]
         case .revoke, .abort: filed.record.withdrawals[principal.subject]
+        case .review: filed.record.reviews[principal.subject]
         }
     }
 

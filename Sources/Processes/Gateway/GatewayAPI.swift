@@ -47,6 +47,8 @@ package struct GatewayAPI: Sendable {
         ("GET", "/api/approvals/pending", .viewer), ("GET", "/api/plans/{id}", .viewer),
         ("POST", "/api/approvals/{id}/approve", .approver), ("POST", "/api/approvals/{id}/reject", .approver),
         ("POST", "/api/approvals/{id}/revoke", .approver), ("POST", "/api/approvals/{id}/abort", .approver),
+        ("POST", "/api/approvals/{id}/review", .approver), ("GET", "/api/reviews", .viewer),
+        ("GET", "/api/plans/waiting", .viewer),
         ("POST", "/api/baseline/learn", .operator),
     ]
 
@@ -67,7 +69,9 @@ package struct GatewayAPI: Sendable {
         viewer.get("/api/incidents") { request, _ in try await incidents(request) }
         viewer.get("/api/incidents/:id") { _, context in try await incident(try context.parameters.require("id")) }
         viewer.get("/api/approvals/pending") { _, _ in try await pending() }
+        viewer.get("/api/plans/waiting") { _, _ in try await waiting() }
         viewer.get("/api/plans/:id") { _, context in try await plan(try context.parameters.require("id")) }
+        viewer.get("/api/reviews") { _, _ in try await reviews() }
         let approver = router.group().add(middleware: Authentication(tokens: tokens, needed: .approver))
         approver.post("/api/approvals/:id/approve") { request, context in
             try await decide(.approve, request, context)
@@ -80,6 +84,9 @@ package struct GatewayAPI: Sendable {
         }
         approver.post("/api/approvals/:id/abort") { request, context in
             try await decide(.abort, request, context)
+        }
+        approver.post("/api/approvals/:id/review") { request, context in
+            try await decide(.review, request, context)
         }
         router.group().add(middleware: Authentication(tokens: tokens, needed: .operator))
             .post("/api/baseline/learn") { request, context in try await learn(request, context) }

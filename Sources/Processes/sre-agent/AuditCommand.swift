@@ -29,32 +29,27 @@ struct AuditCommand: AsyncParsableCommand {
         @Option(help: "File that 'audit export' wrote, instead of the streams in Redis.")
         var export: String?
 
-        @Option(help: "File with checkpoints: one line of JSON each, with or without 'audit-checkpoint' before it.")
-        var checkpoints: String?
-
-        @Option(help: "Public key of an auditor, base 64; may be repeated. Default: the key that audit.key_file holds.")
-        var auditor: [String] = []
+        @OptionGroup var checkpointing: CheckpointOptions
 
         @Option(help: "Name of the cluster; default: that of the configuration.")
         var cluster: String?
 
         func run() async throws {
-            let known = try exported()
-            let keys = try auditors(isNeeded: !known.isEmpty)
-            let verifier = AuditVerifier(digest: SHA256Digest(), signatures: Ed25519Verifier(), auditors: keys)
-            let checkpoints: [Int: [AuditCheckpoint]]
+            let checked: CheckpointOptions.Checked
             do {
-                checkpoints = try verifier.checkpoints(known, cluster: try cluster ?? settings().cluster)
-            } catch let problem as AuditBreak {
-                throw AgentFailure("\(problem)")
+                checked = try checkpointing.read(
+                    cluster: try cluster ?? settings().cluster, keyFile: try settings().audit.keyFile)
+            } catch let fault as CheckpointFault {
+                throw AgentFailure(fault.description)
             }
+            let checkpoints = checked.checkpoints ?? [:]
             let chains = if let export { try fromFile(export) } else { try await fromRedis() }
             var total = 0
             var broken = 0
             for partition in Set(chains.keys).union(checkpoints.keys).sorted() {
                 let chain = chains[partition] ?? Chain(entries: [], head: nil)
                 total += chain.entries.count
-                let problem = verifier.firstBreak(
+                let problem = checked.verifier.firstBreak(
                     chain.entries, head: chain.head, checkpoints: checkpoints[partition] ?? [])
                 guard let problem else { continue }
                 broken += 1
@@ -76,39 +71,6 @@ struct AuditCommand: AsyncParsableCommand {
             } catch {
                 throw AgentFailure("\(error)")
             }
-        }
-
-        private func exported() throws -> [AuditVerifier.Exported] {
-            guard let checkpoints else { return [] }
-            guard let text = try? String(contentsOfFile: checkpoints, encoding: .utf8) else {
-                throw AgentFailure("\(checkpoints) cannot be read")
-            }
-            var known: [AuditVerifier.Exported] = []
-            for (number, line) in text.split(separator: "\n").enumerated() {
-                let marker = "audit-checkpoint "
-                let json = line.firstRange(of: marker).map { line[$0.upperBound...] } ?? line
-                guard let signed = try? SignedStatement(json: Array(json.utf8)) else {
-                    throw AgentFailure("\(checkpoints):\(number + 1): not a checkpoint")
-                }
-                known.append(.init(signed: signed, origin: "\(checkpoints):\(number + 1)"))
-            }
-            return known
-        }
-
-        private func auditors(isNeeded: Bool) throws -> [[UInt8]] {
-            guard isNeeded else { return [] }
-            guard auditor.isEmpty else {
-                return try auditor.map { text in
-                    guard let key = Data(base64Encoded: text), key.count == 32 else {
-                        throw AgentFailure("'\(text)' is not a public key; valid: 32 bytes in base 64")
-                    }
-                    return Array(key)
-                }
-            }
-            guard let file = try settings().audit.keyFile else {
-                throw AgentFailure("checkpoints are checked against --auditor, or audit.key_file of the configuration")
-            }
-            return [try KeyFile.publicKey(at: file)]
         }
 
         private func fromFile(_ file: String) throws -> [Int: Chain] {

@@ -18,6 +18,12 @@ protocol Counter: Sendable {
     /// Undecided plans, soonest expiry first.
     func pending() async throws -> [FiledPlan]
 
+    /// Decided plans that no executor has begun yet.
+    func waitingForExecution() async throws -> [FiledPlan]
+
+    /// Plans that were let through in an emergency and are to be reviewed.
+    func reviews() async throws -> [FiledPlan]
+
     /// The plan with this id, or its beginning.
     func find(_ id: String) async throws -> FiledPlan
 
@@ -80,9 +86,11 @@ struct GatewayCounter: Counter {
         var hash: String
         var state: String
         var reason: String
-        var approvals: [String]
         var plan: String
         var plannerSignature: String
+        var statements: [String: String]
+        var withdrawals: [String: String]
+        var reviews: [String: String]
 
         /// - Throws: when the row is not that of a plan.
         func filed() throws -> FiledPlan {
@@ -90,7 +98,12 @@ struct GatewayCounter: Counter {
                 "id": id, "state": state, "version": "0", "body": plan, "reason": reason,
             ].mapValues { Array($0.utf8) }
             fields["planner-signature"] = Array(Data(base64Encoded: plannerSignature) ?? Data())
-            for name in approvals { fields[PlanRecord.statementPrefix + name] = [] }
+            for (prefix, said) in [
+                (PlanRecord.statementPrefix, statements), (PlanRecord.withdrawalPrefix, withdrawals),
+                (PlanRecord.reviewPrefix, reviews),
+            ] {
+                for (name, text) in said { fields[prefix + name] = Array(text.utf8) }
+            }
             // The gateway knows where the plan lives.
             return FiledPlan(record: try PlanRecord(hash: hash, fields: fields), partition: Partition(rawValue: 0))
         }
@@ -108,6 +121,19 @@ struct GatewayCounter: Counter {
     func pending() async throws -> [FiledPlan] {
         let rows: [Row] = try await call(.GET, "/api/approvals/pending")
         return rows.compactMap { try? $0.filed() }
+    }
+
+    func waitingForExecution() async throws -> [FiledPlan] {
+        let rows: [Row] = try await call(.GET, "/api/plans/waiting")
+        return rows.compactMap { try? $0.filed() }
+    }
+
+    func reviews() async throws -> [FiledPlan] {
+        let rows: [Row] = try await call(.GET, "/api/reviews")
+        let verifier = configuration.verifier
+        return rows.compactMap { try? $0.filed() }.filter { filed in
+            (try? filed.record.plan()).map { verifier.review(of: filed.record, $0).isOpen } ?? false
+        }
     }
 
     func find(_ id: String) async throws -> FiledPlan {

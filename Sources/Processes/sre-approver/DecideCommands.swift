@@ -20,7 +20,9 @@ enum DecisionFlow {
             let now = ProcessContext.now()
             if options.output == .text {
                 let incident = try await desk.incident(of: filed, plan)
-                print(PlanRendering().text(filed.record, plan, incident: incident, now: now) + "\n")
+                let review = desk.configuration.verifier.review(of: filed.record, plan)
+                print(
+                    PlanRendering().text(filed.record, plan, review: review, incident: incident, now: now) + "\n")
             }
             let identity = try signing.identity(desk.configuration.policy)
             let person = identity.person
@@ -34,7 +36,11 @@ enum DecisionFlow {
                 verdict, about: filed.record, plan: plan, approver: person.name, role: role,
                 comment: comment, nonce: Nonce.random(), signer: signer, now: now)
             do {
-                _ = try desk.configuration.verifier.statement(signed, about: plan, hash: filed.record.hash, now: now)
+                let verifier = desk.configuration.verifier
+                _ =
+                    verdict == .review
+                    ? try verifier.review(signed, of: filed.record, plan, now: now)
+                    : try verifier.statement(signed, about: plan, hash: filed.record.hash, now: now)
             } catch {
                 throw Failure("the statement would be refused: \(error)")
             }
@@ -58,6 +64,8 @@ enum DecisionFlow {
             case .reject: [.awaiting, .approved, .autoReady, .manual].contains(record.state)
             case .revoke: [.awaiting, .approved, .autoReady].contains(record.state)
             case .abort: record.state.isExecuting
+            // Whether there is something to review is for the verifier, which says why not.
+            case .review: true
             }
         let hasSpoken = record.statements[person] != nil || record.withdrawals[person] != nil
         guard isOpen || hasSpoken && !record.state.isExecuting && !isOver(record.state) else {
@@ -76,12 +84,13 @@ enum DecisionFlow {
     ) async throws -> ApprovalStatement? {
         let record = try await desk.find(id).record
         let verifier = desk.configuration.verifier
-        return [record.withdrawals[person], record.statements[person]].lazy.compactMap { $0 }.compactMap { bytes in
-            guard let signed = try? SignedStatement(json: bytes),
-                let statement = try? verifier.statement(signed, about: plan, hash: record.hash, now: now)
-            else { return nil }
-            return statement.approver == person ? statement : nil
-        }.first
+        return [record.reviews[person], record.withdrawals[person], record.statements[person]].lazy.compactMap { $0 }
+            .compactMap { bytes in
+                guard let signed = try? SignedStatement(json: bytes),
+                    let statement = try? verifier.statement(signed, about: plan, hash: record.hash, now: now)
+                else { return nil }
+                return statement.approver == person ? statement : nil
+            }.first
     }
 
     private static func confirm(
@@ -101,6 +110,7 @@ enum DecisionFlow {
         case .reject: "rejection"
         case .revoke: "revocation"
         case .abort: "abort"
+        case .review: "review"
         }
     }
 

@@ -25,7 +25,7 @@ struct DeskOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: "How to print: text or json.")
     var output = OutputFormat.text
 
-    @Option(help: "Address of a gateway to go through instead of Redis, for list, show and decisions.")
+    @Option(help: "Address of a gateway to go through instead of Redis, for list, show, reviews and decisions.")
     var gateway: String?
 
     @Option(help: "File with the bearer token for the gateway; default $SRE_GATEWAY_TOKEN_FILE.")
@@ -42,7 +42,7 @@ struct Desk: Counter {
     /// Connects, runs `body` and disconnects.
     static func with(_ options: DeskOptions, _ body: @escaping @Sendable (Desk) async throws -> Void) async throws {
         guard options.gateway == nil else {
-            throw Failure("this needs Redis: --gateway is for list, show, approve, reject, revoke and abort")
+            throw Failure("this needs Redis: --gateway is for list, show, approve, reject, revoke, abort and review")
         }
         let configuration: LoadedConfiguration
         do {
@@ -89,6 +89,10 @@ struct Desk: Counter {
     }
 
     func pending() async throws -> [FiledPlan] { try await desk.pending() }
+
+    func waitingForExecution() async throws -> [FiledPlan] { try await desk.waitingForExecution() }
+
+    func reviews() async throws -> [FiledPlan] { try await desk.reviews(configuration.verifier) }
 
     func find(_ id: String) async throws -> FiledPlan { try await desk.find(id) }
 

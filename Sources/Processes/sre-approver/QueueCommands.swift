@@ -37,7 +37,7 @@ struct QueueRow: Encodable {
 /// Lists the approval queue.
 struct ListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List plans that wait for a decision.")
+        commandName: "list", abstract: "List plans that wait for a decision, and decided ones that wait to begin.")
 
     @OptionGroup var options: DeskOptions
 
@@ -47,7 +47,14 @@ struct ListCommand: AsyncParsableCommand {
     func run() async throws {
         let options = options
         guard all else {
-            return try await Counters.with(options) { try await Self.show(try await $0.pending(), options.output) }
+            return try await Counters.with(options) { desk in
+                try await Self.show(try await desk.pending(), options.output)
+                guard options.output == .text else { return }
+                let waiting = try await desk.waitingForExecution()
+                guard !waiting.isEmpty else { return }
+                print("\ndecided, and not begun by an executor yet:")
+                try await Self.show(waiting, .text)
+            }
         }
         try await Desk.with(options) { try await Self.show(try await $0.desk.recent(limit: 100), options.output) }
     }
@@ -105,7 +112,10 @@ struct ShowCommand: AsyncParsableCommand {
                 print(String(decoding: filed.record.body, as: UTF8.self))
             } else {
                 let incident = try await desk.incident(of: filed, plan)
-                print(PlanRendering().text(filed.record, plan, incident: incident, now: ProcessContext.now()))
+                let review = desk.configuration.verifier.review(of: filed.record, plan)
+                print(
+                    PlanRendering().text(
+                        filed.record, plan, review: review, incident: incident, now: ProcessContext.now()))
             }
         }
     }

@@ -19,7 +19,10 @@ extension Terminal {
 struct PlanRendering {
     let terminal = Terminal()
 
-    func text(_ record: PlanRecord, _ plan: Plan, incident: Incident? = nil, now: Timestamp) -> String {
+    /// - Parameter review: how the review stands, for a plan that was let through in an emergency.
+    func text(
+        _ record: PlanRecord, _ plan: Plan, review: ReviewStatus, incident: Incident? = nil, now: Timestamp
+    ) -> String {
         func safe(_ text: String) -> String { Terminal.safe(text) }
         func head(_ name: String) -> String { terminal.bold(name.padding(toLength: 10, withPad: " ", startingAt: 0)) }
         var lines = [
@@ -32,8 +35,9 @@ struct PlanRendering {
             "\(head("created"))\(plan.created)",
             "\(head("expires"))\(plan.expires)\(Self.countdown(record, plan, now).map { "  (\($0))" } ?? "")",
             "\(head("needs"))\(plan.quorum) approval\(plan.quorum == 1 ? "" : "s"), has \(record.statements.count)",
-            "", terminal.bold("why"),
         ]
+        lines += Self.review(review).map { ["\(head("review"))\(safe($0))"] } ?? []
+        lines += ["", terminal.bold("why")]
         lines += plan.why.map { "  - \(safe($0))" }
         if let progress = record.progress { lines += execution(plan, progress) }
         if let incident { lines += EvidenceRendering(terminal: terminal).lines(incident) }
@@ -70,6 +74,16 @@ struct PlanRendering {
             "", terminal.dim("sha256 \(record.hash)"), terminal.dim("policy \(plan.policyHash)"),
         ]
         return lines.joined(separator: "\n")
+    }
+
+    /// How the review of an emergency stands, in a line; `nil` where there was none.
+    static func review(_ status: ReviewStatus) -> String? {
+        switch status {
+        case .notNeeded: nil
+        case .open(let people): "OPEN: \(people.joined(separator: ", ")) let the plan through; nobody has reviewed that"
+        case .closed(let people, let person, let time, let comment):
+            "closed by \(person) at \(time): \(comment) (let through by \(people.joined(separator: ", ")))"
+        }
     }
 
     /// What was done so far; where a person has to go on, everything that is known.

@@ -36,6 +36,9 @@ package nonisolated enum Sre_V1_Verdict: SwiftProtobuf.Enum, Swift.CaseIterable 
 
   /// Stops a claimed plan before its next step.
   case abort // = 4
+
+  /// Closes the review of a plan that one person let through in an emergency.
+  case review // = 5
   case UNRECOGNIZED(Int)
 
   package init() {
@@ -49,6 +52,7 @@ package nonisolated enum Sre_V1_Verdict: SwiftProtobuf.Enum, Swift.CaseIterable 
     case 2: self = .reject
     case 3: self = .revoke
     case 4: self = .abort
+    case 5: self = .review
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -60,6 +64,7 @@ package nonisolated enum Sre_V1_Verdict: SwiftProtobuf.Enum, Swift.CaseIterable 
     case .reject: return 2
     case .revoke: return 3
     case .abort: return 4
+    case .review: return 5
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -71,6 +76,7 @@ package nonisolated enum Sre_V1_Verdict: SwiftProtobuf.Enum, Swift.CaseIterable 
     .reject,
     .revoke,
     .abort,
+    .review,
   ]
 
 }
@@ -161,7 +167,7 @@ package nonisolated struct Sre_V1_Decision: Sendable {
 fileprivate nonisolated let _protobuf_package = "sre.v1"
 
 nonisolated extension Sre_V1_Verdict: SwiftProtobuf._ProtoNameProviding {
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VERDICT_UNSPECIFIED\0\u{1}VERDICT_APPROVE\0\u{1}VERDICT_REJECT\0\u{1}VERDICT_REVOKE\0\u{1}VERDICT_ABORT\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VERDICT_UNSPECIFIED\0\u{1}VERDICT_APPROVE\0\u{1}VERDICT_REJECT\0\u{1}VERDICT_REVOKE\0\u{1}VERDICT_ABORT\0\u{1}VERDICT_REVIEW\0")
 }
 
 nonisolated extension Sre_V1_ApprovalStatement: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
