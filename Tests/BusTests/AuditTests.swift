@@ -92,27 +92,101 @@ import WireFormat
 
     @Test func checkpointsAreMadeOfChainsThatHaveGrown() async throws {
         let store = ModelStore()
-        let keys = Keys()
-        let chain = AuditChain(keys: keys, digest: Fixtures.digest)
-        let checkpointer = AuditCheckpointer(
-            cluster: "c", partitions: 4, store: store, keys: keys, signer: auditor)
-        var known: [Int: Int64] = [:]
-        #expect(try await checkpointer.next(since: &known, now: Fixtures.now).isEmpty)
-        let partition = Partition(rawValue: 2)
-        for _ in 0..<3 {
+        var checkpointer = checkpointer(store)
+        #expect(try await checkpointer.next(now: Fixtures.now).checkpoints.isEmpty)
+        try await add(3, to: store)
+        let round = try await checkpointer.next(now: Fixtures.now)
+        let checkpoints = try verified(round)
+        #expect(checkpoints.map(\.sequence) == [3] && round.losses.isEmpty)
+        #expect(try await checkpointer.next(now: Fixtures.now).checkpoints.isEmpty)
+        try await add(2, to: store)
+        let grown = try await checkpointer.next(now: Fixtures.now)
+        #expect(try verified(grown).map(\.sequence) == [5] && grown.losses.isEmpty)
+        #expect(verifier().firstBreak(try await stored(in: store), head: nil, checkpoints: checkpoints) == nil)
+    }
+
+    /// A replica that was behind takes over, and goes on from an older head.
+    @Test(arguments: [0, 1, 2, 30]) func whatAFailoverLostIsRecordedInTheChain(_ addedAfterwards: Int) async throws {
+        let (store, replica) = (ModelStore(), ModelStore())
+        try await add(3, to: store)
+        try await add(3, to: replica)
+        var before = checkpointer(store)
+        var signed = try verified(try await before.next(now: Fixtures.now))
+        try await add(2, to: store, action: "lost")
+        signed += try verified(try await before.next(now: Fixtures.now))
+        #expect(signed.map(\.sequence) == [3, 5])
+        try await add(addedAfterwards, to: replica, action: "afterwards")
+        let head = Int64(3 + addedAfterwards)
+
+        let noticed = Timestamp(milliseconds: Fixtures.now.rawValue + 60_000)
+        var checkpointer = checkpointer(replica, known: signed.reversed())
+        let round = try await checkpointer.next(now: noticed)
+        let loss = AuditEpoch(
+            cluster: "c", partition: 2, anchoredSequence: 5, anchoredHash: signed[1].hash, keptSequence: 3,
+            foundSequence: head, time: noticed)
+        #expect(round.losses == [loss])
+        let after = try verified(round)
+        #expect(after.map(\.sequence) == [head + 1])
+        let entries = try await stored(in: replica)
+        let findings = verifier().examine(entries, head: nil, checkpoints: signed + after)
+        #expect(findings.firstBreak == nil && findings.losses == [loss])
+        #expect(try await checkpointer.next(now: noticed).losses.isEmpty)
+        // Whoever comes next reads the same checkpoints and finds nothing new.
+        var next = self.checkpointer(replica, known: signed + after)
+        #expect(try await next.next(now: noticed).losses.isEmpty)
+
+        // The record excuses nothing but what it names, and counts only with the auditor's signature.
+        #expect(
+            verifier().firstBreak(entries, head: nil, checkpoints: [checkpoint(3, String(repeating: "1", count: 64))])
+                != nil)
+        var later = signed[1]
+        later.time = Timestamp(milliseconds: noticed.rawValue + 1)
+        #expect(verifier().firstBreak(entries, head: nil, checkpoints: [later]) != nil)
+        #expect(
+            verifier(Ed25519Signer()).firstBreak(entries, head: nil, checkpoints: [])?.description.contains(
+                "not signed") == true)
+    }
+
+    @Test func aChainThatWasLostAsAWholeBeginsWithTheRecordOfIt() async throws {
+        let store = ModelStore()
+        try await add(4, to: store)
+        var before = checkpointer(store)
+        let signed = try verified(try await before.next(now: Fixtures.now))
+        let empty = ModelStore()
+        var after = checkpointer(empty, known: signed)
+        let round = try await after.next(now: Fixtures.now)
+        #expect(round.losses.map(\.keptSequence) == [0] && round.losses.map(\.foundSequence) == [0])
+        let entries = try await stored(in: empty)
+        #expect(entries.count == 1)
+        #expect(verifier().examine(entries, head: nil, checkpoints: signed).firstBreak == nil)
+        #expect(round.losses[0].description.contains("entries up to sequence 4 were lost"))
+    }
+
+    private func checkpointer(_ store: ModelStore, known: [AuditCheckpoint] = []) -> AuditCheckpointer {
+        AuditCheckpointer(
+            cluster: "c", partitions: 4, store: store, keys: Keys(), digest: Fixtures.digest, signer: auditor,
+            known: known)
+    }
+
+    private func verified(_ round: AuditCheckpointer.Round) throws -> [AuditCheckpoint] {
+        try verifier().checkpoints(round.checkpoints.map { .init(signed: $0, origin: "t") }, cluster: "c")[2] ?? []
+    }
+
+    private func stored(in store: ModelStore) async throws -> [StreamEntry] {
+        try await store.entries(Keys().stream(.audit, Partition(rawValue: 2)), after: .zero, limit: 100)
+    }
+
+    private func add(_ count: Int, to store: ModelStore, action: String = "b") async throws {
+        let chain = AuditChain(keys: Keys(), digest: Fixtures.digest)
+        for _ in 0..<count {
             let link = try await chain.next(
-                in: partition, store: store, time: Fixtures.now, actor: "a", action: "b", subject: "s", detail: [:],
-                trace: TraceContext(seed: "t"))
-            #expect(
-                try await store.appendAudit(link)
-                    == .committed([EntryID(milliseconds: UInt64(link.sequence), sequence: 0)]))
+                in: Partition(rawValue: 2), store: store, time: Fixtures.now, actor: "a", action: action, subject: "s",
+                detail: [:], trace: TraceContext(seed: "t"))
+            guard case .committed = try await store.appendAudit(link) else {
+                Issue.record("not added")
+                return
+            }
             #expect(try await store.appendAudit(link) == .repeated)
         }
-        let signed = try await checkpointer.next(since: &known, now: Fixtures.now)
-        let checkpoints = try verifier().checkpoints(signed.map { .init(signed: $0, origin: "t") }, cluster: "c")
-        #expect(checkpoints[2]?.map(\.sequence) == [3] && checkpoints.count == 1)
-        #expect(try await checkpointer.next(since: &known, now: Fixtures.now).isEmpty)
-        let entries = try await store.entries(keys.stream(.audit, partition), after: .zero, limit: 10)
-        #expect(verifier().firstBreak(entries, head: nil, checkpoints: checkpoints[2] ?? []) == nil)
     }
 }

@@ -185,6 +185,7 @@ import Testing
         try await checkpoints("analyzer").keep([3: #"{"n":1}"#, 12: #"{"n":2}"#])
         try await checkpoints("analyzer").keep([3: #"{"n":3}"#])
         try await checkpoints("analyzer").keep([:])
+        #expect(try await checkpoints("analyzer").kept() == [#"{"n":3}"#, #"{"n":2}"#])
         await #expect { try await checkpoints("executor").keep([3: "forged"]) } throws: { "\($0)".contains("403") }
         #expect(
             try kubectl(

@@ -111,10 +111,9 @@ import WireFormat
                     detail: [:], trace: TraceContext(seed: "x"))
                 _ = try await store.appendAudit(link)
             }
-            var known: [Int: Int64] = [:]
-            return try await AuditCheckpointer(
-                cluster: "local", partitions: 16, store: store, keys: keys, signer: auditor
-            ).next(since: &known, now: Fixtures.now)
+            var checkpointer = AuditCheckpointer(
+                cluster: "local", partitions: 16, store: store, keys: keys, digest: SHA256Digest(), signer: auditor)
+            return try await checkpointer.next(now: Fixtures.now).checkpoints
         }
         let (chains, marks) = ("\(server.folder)/audit.jsonl", "\(server.folder)/checkpoints.jsonl")
         try checkpoints.map { "audit-checkpoint " + String(decoding: try $0.canonicalJSON(), as: UTF8.self) + "\n" }

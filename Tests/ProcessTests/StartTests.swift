@@ -1,5 +1,7 @@
 import Bus
 import Foundation
+import Model
+import RedisBus
 import Signatures
 import TestSupport
 import Testing
@@ -64,6 +66,40 @@ import Testing
         #expect(good.waitUntilExit() == 0, "\(good.output)")
         let version = try Program(name, ["--version"])
         #expect(version.waitUntilExit() == 0 && version.output.split(separator: ".").count == 3)
+    }
+
+    /// The database goes back to an earlier state under the analyzer, as with a failover to a replica that was behind.
+    @Test func auditEntriesThatAFailoverLosesAreRecordedAndReported() async throws {
+        let server = try RedisServer(folder: folder)
+        let auditor = Ed25519Signer()
+        try KeyFile.create(auditor, at: "\(folder)/auditor.key", passphrase: "")
+        let marks = "\(folder)/checkpoints.jsonl"
+        let file = try configuration(
+            "audit: { key_file: \(folder)/auditor.key, checkpoint_file: \(marks), checkpoint_seconds: 1 }")
+        let (keys, partition) = (Keys(), Partition(rawValue: 7))
+        try await server.use { _, store in
+            try await store.ensureLibrary()
+            let chain = AuditChain(keys: keys, digest: SHA256Digest())
+            for number in 1...5 {
+                let link = try await chain.next(
+                    in: partition, store: store, time: Fixtures.now, actor: "test", action: "did", subject: "\(number)",
+                    detail: [:], trace: TraceContext(seed: "x"))
+                _ = try await store.appendAudit(link)
+            }
+        }
+        let program = try Program("sre-analyzer", ["--config", file, "--telemetry-port", "0"])
+        #expect(program.readUntil("audit-checkpoint"), "\(program.output)")
+        _ = try TestHost.run(
+            "/usr/bin/redis-cli",
+            ["-s", "\(folder)/redis.sock", "DEL", keys.stream(.audit, partition), keys.auditHead(partition)])
+        #expect(program.readUntil("an audit chain has lost entries"), "\(program.output)")
+        // The checkpoint of the chain as it is now follows the record.
+        #expect(program.readUntil("\\\"seq\\\":\\\"1\\\""), "\(program.output)")
+        let report = try TestHost.run(
+            Program.root + "/.build/debug/sre-agent", ["audit", "verify", "--checkpoints", marks, "--config", file])
+        #expect(report.contains("partition 7: entries up to sequence 5 were lost"), "\(report)")
+        #expect(report.contains("1 recorded loss"), "\(report)")
+        withExtendedLifetime(server) {}
     }
 
     @Test(arguments: [

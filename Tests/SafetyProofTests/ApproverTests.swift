@@ -125,6 +125,18 @@ import WireFormat
         }
     }
 
+    /// A file with checkpoints of all chains.
+    private func checkpoints(of stage: Stage, by signer: Ed25519Signer) async throws -> String {
+        var checkpointer = AuditCheckpointer(
+            cluster: "proof", partitions: 16, store: stage.store, keys: stage.keys, digest: SHA256Digest(),
+            signer: signer)
+        let signed = try await checkpointer.next(now: stage.now).checkpoints
+        let file = NSTemporaryDirectory() + "checkpoints-\(UUID().uuidString)"
+        try signed.map { "audit-checkpoint " + String(decoding: try $0.canonicalJSON(), as: UTF8.self) + "\n" }
+            .joined().write(toFile: file, atomically: true, encoding: .utf8)
+        return file
+    }
+
     /// A history that was rewritten as a whole, with valid hashes, shows against signed checkpoints kept elsewhere.
     @Test func aPlanIsVerifiedAgainstCheckpoints() async throws {
         try await ProcessStage.use(programs: BuiltPrograms.debugFolder) { processes in
@@ -134,18 +146,8 @@ import WireFormat
             _ = try processes.approver(["revoke", record.id, "--yes", "--reason", "wrong one"])
             let auditor = Ed25519Signer()
             let key = Data(auditor.publicKey).base64EncodedString()
-            func checkpoints(_ signer: Ed25519Signer) async throws -> String {
-                var known: [Int: Int64] = [:]
-                let signed = try await AuditCheckpointer(
-                    cluster: "proof", partitions: 16, store: stage.store, keys: stage.keys, signer: signer
-                ).next(since: &known, now: stage.now)
-                let file = NSTemporaryDirectory() + "checkpoints-\(UUID().uuidString)"
-                try signed.map { "audit-checkpoint " + String(decoding: try $0.canonicalJSON(), as: UTF8.self) + "\n" }
-                    .joined().write(toFile: file, atomically: true, encoding: .utf8)
-                return file
-            }
-            let file = try await checkpoints(auditor)
-            let forged = try await checkpoints(Ed25519Signer())
+            let file = try await checkpoints(of: stage, by: auditor)
+            let forged = try await checkpoints(of: stage, by: Ed25519Signer())
             defer { for file in [file, forged] { try? FileManager.default.removeItem(atPath: file) } }
             func verify(_ arguments: String...) throws -> (status: Int32, text: String) {
                 try processes.approver(["verify", record.id] + arguments)

@@ -25,4 +25,12 @@ package struct KubernetesCheckpoints: Sendable {
         _ = try await client.patch(
             "/api/v1/namespaces/\(namespace)/configmaps/\(Self.name)", ["data": data])
     }
+
+    /// The lines that are there now.
+    ///
+    /// - Throws: `KubernetesError`, also when the ConfigMap does not exist.
+    package func kept() async throws(KubernetesError) -> [String] {
+        let object = try await client.get("/api/v1/namespaces/\(namespace)/configmaps/\(Self.name)")
+        return (object.value["data"]?.members ?? [:]).sorted { $0.key < $1.key }.compactMap(\.value.string)
+    }
 }

@@ -17,6 +17,30 @@ package struct AuditVerifier: Sendable {
             self.signed = signed
             self.origin = origin
         }
+
+        /// Reads lines of JSON, with or without `audit-checkpoint` before each.
+        ///
+        /// - Throws: `AuditBreak` naming the line that is none.
+        package static func lines(_ text: String, origin: String) throws(AuditBreak) -> [Exported] {
+            var known: [Exported] = []
+            for (number, line) in text.split(separator: "\n").enumerated() {
+                let marker = "audit-checkpoint "
+                let json = line.firstRange(of: marker).map { line[$0.upperBound...] } ?? line
+                guard let signed = try? SignedStatement(json: Array(json.utf8)) else {
+                    throw AuditBreak("\(origin):\(number + 1): not a checkpoint")
+                }
+                known.append(Exported(signed: signed, origin: "\(origin):\(number + 1)"))
+            }
+            return known
+        }
+    }
+
+    /// What a chain shows.
+    package struct Findings: Sendable, Equatable {
+        /// The first break; `nil` when the chain holds.
+        package var firstBreak: AuditBreak?
+        /// Losses that an auditor has signed, in the order of the chain.
+        package var losses: [AuditEpoch] = []
     }
 
     private let digest: any Digest
@@ -36,12 +60,12 @@ package struct AuditVerifier: Sendable {
     package func checkpoints(_ exported: [Exported], cluster: String) throws -> [Int: [AuditCheckpoint]] {
         var checkpoints: [Int: [AuditCheckpoint]] = [:]
         for item in exported {
-            let statement = Array(item.signed.statement.utf8)
-            guard auditors.contains(where: { signatures.verify(item.signed.signature, over: statement, publicKey: $0) })
-            else { throw AuditBreak("\(item.origin): the checkpoint is not signed by a trusted auditor's key") }
+            guard isSigned(item.signed) else {
+                throw AuditBreak("\(item.origin): the checkpoint is not signed by a trusted auditor's key")
+            }
             let checkpoint: AuditCheckpoint
             do {
-                checkpoint = try AuditCheckpoint(json: statement)
+                checkpoint = try AuditCheckpoint(json: Array(item.signed.statement.utf8))
             } catch {
                 throw AuditBreak("\(item.origin): the checkpoint cannot be read: \(error)")
             }
@@ -51,77 +75,116 @@ package struct AuditVerifier: Sendable {
     }
 
     /// The first break of a chain; `nil` when it holds.
+    package func firstBreak(
+        _ entries: [StreamEntry], head: String?, checkpoints: [AuditCheckpoint]
+    ) -> AuditBreak? {
+        examine(entries, head: head, checkpoints: checkpoints).firstBreak
+    }
+
+    /// Checks a chain, with what it says of losses.
     ///
     /// - Parameters:
     ///   - entries: entries in the order of the stream; the oldest may have been removed when they were due.
     ///   - head: hash of the newest entry as the store has it; `nil` when only an export is at hand.
     ///   - checkpoints: checkpoints of this chain in any order.
-    package func firstBreak(
+    package func examine(
         _ entries: [StreamEntry], head: String?, checkpoints: [AuditCheckpoint]
-    ) -> AuditBreak? {
+    ) -> Findings {
+        var findings = Findings()
         var hashes: [Int64: String] = [:]
         var previous: AuditEntry?
         var previousHash = AuditChain.origin
-        for stored in entries {
-            let entry: AuditEntry
-            let canonical: [UInt8]
-            do {
-                entry = try Envelope(stored).decode()
-                canonical = try entry.canonicalJSON()
-            } catch {
-                return AuditBreak("entry \(stored.id): \(error)")
-            }
-            if let previous {
-                guard entry.sequence == previous.sequence + 1 else {
-                    return AuditBreak(
-                        "entry \(stored.id): sequence \(entry.sequence), expected \(previous.sequence + 1)")
+        do {
+            for stored in entries {
+                let (entry, hash) = try link(stored)
+                if let previous {
+                    try follows(entry, stored.id, previous, previousHash)
+                } else {
+                    try begins(entry, stored.id, checkpoints)
                 }
-                guard entry.previousHash == previousHash else {
-                    return AuditBreak(
-                        "entry \(stored.id) (sequence \(entry.sequence)): does not continue the entry before it")
-                }
-            } else if let problem = beginning(entry, stored.id, checkpoints) {
-                return problem
+                if let loss = try loss(entry, stored.id) { findings.losses.append(loss) }
+                previous = entry
+                previousHash = hash
+                hashes[entry.sequence] = hash
             }
-            previous = entry
-            previousHash = digest.sha256(canonical)
-            hashes[entry.sequence] = previousHash
-        }
-        let last = previous?.sequence ?? 0
-        if let head, head != previousHash {
-            return AuditBreak(
-                "the head is not the hash of the last entry (sequence \(last)): entries are missing at the end")
-        }
-        for checkpoint in checkpoints.sorted(by: { $0.sequence < $1.sequence }) where checkpoint.sequence > 0 {
-            guard checkpoint.sequence <= last else {
-                return AuditBreak(
-                    "the chain ends at sequence \(last), but the checkpoint of \(checkpoint.time) saw sequence "
-                        + "\(checkpoint.sequence): entries are missing at the end")
+            let last = previous?.sequence ?? 0
+            if let head, head != previousHash {
+                throw AuditBreak(
+                    "the head is not the hash of the last entry (sequence \(last)): entries are missing at the end")
             }
-            guard let hash = hashes[checkpoint.sequence] else { continue }
-            guard hash == checkpoint.hash else {
-                return AuditBreak(
-                    "sequence \(checkpoint.sequence) is not the entry that the checkpoint of \(checkpoint.time) saw: "
-                        + "the chain was rewritten at or before it")
+            for checkpoint in checkpoints.sorted(by: { $0.sequence < $1.sequence }) where checkpoint.sequence > 0 {
+                if findings.losses.contains(where: { $0.covers(checkpoint) }) { continue }
+                try holds(checkpoint, hashes, last)
             }
+        } catch {
+            findings.firstBreak = error as? AuditBreak ?? AuditBreak("\(error)")
         }
-        return nil
+        return findings
+    }
+
+    private func link(_ stored: StreamEntry) throws(AuditBreak) -> (entry: AuditEntry, hash: String) {
+        do {
+            let entry: AuditEntry = try Envelope(stored).decode()
+            return (entry, digest.sha256(try entry.canonicalJSON()))
+        } catch {
+            throw AuditBreak("entry \(stored.id): \(error)")
+        }
+    }
+
+    private func follows(
+        _ entry: AuditEntry, _ id: EntryID, _ previous: AuditEntry, _ previousHash: String
+    ) throws(AuditBreak) {
+        guard entry.sequence == previous.sequence + 1 else {
+            throw AuditBreak("entry \(id): sequence \(entry.sequence), expected \(previous.sequence + 1)")
+        }
+        guard entry.previousHash == previousHash else {
+            throw AuditBreak("entry \(id) (sequence \(entry.sequence)): does not continue the entry before it")
+        }
+    }
+
+    /// The loss that an entry records; without a trusted key nobody can tell whether it is genuine.
+    private func loss(_ entry: AuditEntry, _ id: EntryID) throws(AuditBreak) -> AuditEpoch? {
+        guard entry.action == AuditEpoch.action, !auditors.isEmpty else { return nil }
+        let carried = entry.detail[AuditEpoch.detail].flatMap { try? SignedStatement(json: Array($0.utf8)) }
+        guard let carried, let loss = try? AuditEpoch(json: Array(carried.statement.utf8)), isSigned(carried) else {
+            throw AuditBreak("entry \(id): the loss it records is not signed by a trusted auditor's key")
+        }
+        return loss
+    }
+
+    private func holds(
+        _ checkpoint: AuditCheckpoint, _ hashes: [Int64: String], _ last: Int64
+    ) throws(AuditBreak) {
+        guard checkpoint.sequence <= last else {
+            throw AuditBreak(
+                "the chain ends at sequence \(last), but the checkpoint of \(checkpoint.time) saw sequence "
+                    + "\(checkpoint.sequence): entries are missing at the end")
+        }
+        guard let hash = hashes[checkpoint.sequence], hash != checkpoint.hash else { return }
+        throw AuditBreak(
+            "sequence \(checkpoint.sequence) is not the entry that the checkpoint of \(checkpoint.time) saw: "
+                + "the chain was rewritten at or before it")
+    }
+
+    private func isSigned(_ signed: SignedStatement) -> Bool {
+        let statement = Array(signed.statement.utf8)
+        return auditors.contains { signatures.verify(signed.signature, over: statement, publicKey: $0) }
     }
 
     /// A chain begins with its origin, or where a checkpoint saw the entry before its first one.
-    private func beginning(
+    private func begins(
         _ entry: AuditEntry, _ id: EntryID, _ checkpoints: [AuditCheckpoint]
-    ) -> AuditBreak? {
-        if entry.sequence == 1, entry.previousHash == AuditChain.origin { return nil }
+    ) throws(AuditBreak) {
+        if entry.sequence == 1, entry.previousHash == AuditChain.origin { return }
         let anchor = checkpoints.contains { checkpoint in
             checkpoint.sequence == entry.sequence - 1 && checkpoint.hash == entry.previousHash
                 || checkpoint.sequence >= entry.sequence
         }
-        return anchor && entry.sequence > 1
-            ? nil
-            : AuditBreak(
+        guard anchor, entry.sequence > 1 else {
+            throw AuditBreak(
                 "entry \(id): the chain begins with sequence \(entry.sequence), and no checkpoint vouches for what was "
                     + "before it")
+        }
     }
 }
 
@@ -130,41 +193,4 @@ package struct AuditBreak: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String
 
     package init(_ description: String) { self.description = description }
-}
-
-/// Signs the heads of all chains.
-package struct AuditCheckpointer: Sendable {
-    private let cluster: String
-    private let partitions: Int
-    private let store: any BusStore
-    private let keys: Keys
-    private let signer: any Signer
-
-    package init(cluster: String, partitions: Int, store: any BusStore, keys: Keys, signer: any Signer) {
-        self.cluster = cluster
-        self.partitions = partitions
-        self.store = store
-        self.keys = keys
-        self.signer = signer
-    }
-
-    /// Checkpoints of the chains that have grown since the given sequences, which are brought up to date.
-    package func next(since known: inout [Int: Int64], now: Timestamp) async throws -> [SignedStatement] {
-        var signed: [SignedStatement] = []
-        for partition in Partition.all(count: partitions) {
-            let head = try await store.fields(keys.auditHead(partition))
-            guard let sequence = head["seq"].flatMap({ Int64(String(decoding: $0, as: UTF8.self)) }),
-                let hash = head["hash"].map({ String(decoding: $0, as: UTF8.self) }),
-                sequence != known[partition.rawValue]
-            else { continue }
-            let checkpoint = AuditCheckpoint(
-                cluster: cluster, partition: partition.rawValue, sequence: sequence, hash: hash, time: now)
-            let statement = try checkpoint.canonicalJSON()
-            signed.append(
-                SignedStatement(
-                    statement: String(decoding: statement, as: UTF8.self), signature: try signer.sign(statement)))
-            known[partition.rawValue] = sequence
-        }
-        return signed
-    }
 }

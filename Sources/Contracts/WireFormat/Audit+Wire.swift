@@ -54,3 +54,40 @@ extension AuditCheckpoint: WireMessage {
         }
     }
 }
+
+extension AuditEpoch: WireMessage {
+    package static var eventType: String { "sre.audit-epoch.v1" }
+
+    package init(proto: Sre_V1_AuditEpoch) throws(WireError) {
+        let type = "AuditEpoch"
+        guard (0..<1_024).contains(proto.partition) else {
+            throw .invalid(type: type, field: "partition", value: "\(proto.partition)", expected: "0 to 1023")
+        }
+        guard proto.anchoredSeq > 0 else {
+            throw .invalid(type: type, field: "anchored_seq", value: "\(proto.anchoredSeq)", expected: "at least 1")
+        }
+        guard (0..<proto.anchoredSeq).contains(proto.keptSeq) else {
+            throw .invalid(type: type, field: "kept_seq", value: "\(proto.keptSeq)", expected: "less than anchored_seq")
+        }
+        guard proto.foundSeq >= 0 else {
+            throw .invalid(type: type, field: "found_seq", value: "\(proto.foundSeq)", expected: "at least 0")
+        }
+        self.init(
+            cluster: try Check.text(proto.cluster, type, "cluster"), partition: Int(proto.partition),
+            anchoredSequence: proto.anchoredSeq,
+            anchoredHash: try Check.text(proto.anchoredHash, type, "anchored_hash"),
+            keptSequence: proto.keptSeq, foundSequence: proto.foundSeq, time: Timestamp(milliseconds: proto.timeMs))
+    }
+
+    package var proto: Sre_V1_AuditEpoch {
+        .with {
+            $0.cluster = cluster
+            $0.partition = Int32(clamping: partition)
+            $0.anchoredSeq = anchoredSequence
+            $0.anchoredHash = anchoredHash
+            $0.keptSeq = keptSequence
+            $0.foundSeq = foundSequence
+            $0.timeMs = time.rawValue
+        }
+    }
+}

@@ -53,16 +53,11 @@ package struct CheckpointOptions: ParsableArguments {
         guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
             throw CheckpointFault(description: "\(file) cannot be read")
         }
-        var known: [AuditVerifier.Exported] = []
-        for (number, line) in text.split(separator: "\n").enumerated() {
-            let marker = "audit-checkpoint "
-            let json = line.firstRange(of: marker).map { line[$0.upperBound...] } ?? line
-            guard let signed = try? SignedStatement(json: Array(json.utf8)) else {
-                throw CheckpointFault(description: "\(file):\(number + 1): not a checkpoint")
-            }
-            known.append(.init(signed: signed, origin: "\(file):\(number + 1)"))
+        do {
+            return try AuditVerifier.Exported.lines(text, origin: file)
+        } catch {
+            throw CheckpointFault(description: error.description)
         }
-        return known
     }
 
     private func auditors(_ keyFile: () throws -> String?) throws -> [[UInt8]] {

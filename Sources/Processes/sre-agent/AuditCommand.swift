@@ -21,7 +21,8 @@ struct AuditCommand: AsyncParsableCommand {
             discussion: """
                 Without --export the chains in Redis are checked, and their heads. With checkpoints and the auditor's \
                 public key, truncation and a rewritten history show too, up to the last checkpoint. With --export nothing \
-                but the files is needed.
+                but the files is needed. Losses that the auditor has signed, such as those of a failover, are named and \
+                are no break.
                 """)
 
         @OptionGroup var options: BusOptions
@@ -46,18 +47,22 @@ struct AuditCommand: AsyncParsableCommand {
             let chains = if let export { try fromFile(export) } else { try await fromRedis() }
             var total = 0
             var broken = 0
+            var lost = 0
             for partition in Set(chains.keys).union(checkpoints.keys).sorted() {
                 let chain = chains[partition] ?? Chain(entries: [], head: nil)
                 total += chain.entries.count
-                let problem = checked.verifier.firstBreak(
+                let findings = checked.verifier.examine(
                     chain.entries, head: chain.head, checkpoints: checkpoints[partition] ?? [])
-                guard let problem else { continue }
+                for loss in findings.losses { print("partition \(partition): \(loss)") }
+                lost += findings.losses.count
+                guard let problem = findings.firstBreak else { continue }
                 broken += 1
                 print("partition \(partition): \(Terminal.safe(problem.description))")
             }
             guard broken == 0 else { throw ExitCode(1) }
             let vouched = checkpoints.values.reduce(0) { $0 + $1.count }
-            print("ok: \(total) entries in \(chains.count) partitions, \(vouched) checkpoints")
+            let losses = lost == 0 ? "" : ", \(lost) recorded loss\(lost == 1 ? "" : "es")"
+            print("ok: \(total) entries in \(chains.count) partitions, \(vouched) checkpoints\(losses)")
         }
 
         private struct Chain: Sendable {

@@ -102,15 +102,17 @@ struct Custodian: Sendable {
     }
 
     private func checkpoint(_ auditor: Ed25519Signer) async throws {
-        let checkpointer = AuditCheckpointer(
+        var checkpointer = AuditCheckpointer(
             cluster: context.settings.cluster, partitions: context.partitions, store: context.store,
-            keys: context.keys, signer: auditor)
-        var known: [Int: Int64] = [:]
+            keys: context.keys, digest: SHA256Digest(), signer: auditor, known: await known(auditor))
         var pending: [Int: String] = [:]
         while true {
-            for signed in try await checkpointer.next(since: &known, now: ProcessContext.now()) {
+            let round = try await checkpointer.next(now: ProcessContext.now())
+            round.losses.forEach(report)
+            for signed in round.checkpoints {
                 let line = String(decoding: try signed.canonicalJSON(), as: UTF8.self)
-                print("audit-checkpoint \(line)")
+                // Not with print, which keeps lines back until some thousand bytes have come together.
+                try FileHandle.standardOutput.write(contentsOf: Data("audit-checkpoint \(line)\n".utf8))
                 if let file = context.settings.audit.checkpointFile { try append(line, to: file) }
                 if cluster != nil {
                     pending[try AuditCheckpoint(json: Array(signed.statement.utf8)).partition] = line
@@ -119,6 +121,47 @@ struct Custodian: Sendable {
             if let cluster, await keep(pending, in: cluster) { pending = [:] }
             try await ContinuousClock().sleep(for: .seconds(context.settings.audit.checkpointSeconds))
         }
+    }
+
+    private func report(_ loss: AuditEpoch) {
+        context.metrics.count(
+            "sre_audit_losses_total", help: "Audit chains that no longer held what a checkpoint had seen.")
+        context.logger.error(
+            "an audit chain has lost entries, as a failover to a replica that was behind does, or somebody who can write",
+            metadata: [
+                "partition": "\(loss.partition)", "loss": "\(loss)", "recorded": "audit entry '\(AuditEpoch.action)'",
+            ])
+    }
+
+    /// Checkpoints of earlier holders of this duty, from the file and the cluster; those that do not pass are left out.
+    private func known(_ auditor: Ed25519Signer) async -> [AuditCheckpoint] {
+        var sources: [(origin: String, text: String)] = []
+        if let file = context.settings.audit.checkpointFile,
+            let text = try? String(contentsOfFile: file, encoding: .utf8)
+        {
+            sources.append((file, text))
+        }
+        if let cluster {
+            do {
+                sources.append((KubernetesCheckpoints.name, try await cluster.kept().joined(separator: "\n")))
+            } catch {
+                context.logger.warning(
+                    "earlier audit checkpoints could not be read from the cluster",
+                    metadata: ["configmap": "\(KubernetesCheckpoints.name)", "reason": "\(error)"])
+            }
+        }
+        let verifier = AuditVerifier(
+            digest: SHA256Digest(), signatures: Ed25519Verifier(), auditors: [auditor.publicKey])
+        var known: [AuditCheckpoint] = []
+        for (origin, text) in sources {
+            do {
+                let exported = try AuditVerifier.Exported.lines(text, origin: origin)
+                known += try verifier.checkpoints(exported, cluster: context.settings.cluster).values.flatMap { $0 }
+            } catch {
+                context.logger.warning("earlier audit checkpoints are not used", metadata: ["reason": "\(error)"])
+            }
+        }
+        return known
     }
 
     /// - Returns: whether the checkpoints are there now; if not, they are due again the next time.

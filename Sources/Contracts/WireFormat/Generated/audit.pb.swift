@@ -76,6 +76,36 @@ package nonisolated struct Sre_V1_AuditCheckpoint: Sendable {
   package init() {}
 }
 
+/// A chain no longer holds what a checkpoint saw: what a failover or a restored backup lost. Signed by the auditor's key.
+package nonisolated struct Sre_V1_AuditEpoch: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var cluster: String = String()
+
+  /// Partition of the chain, from 0.
+  package var partition: Int32 = 0
+
+  /// The newest checkpoint, which the chain no longer holds.
+  package var anchoredSeq: Int64 = 0
+
+  package var anchoredHash: String = String()
+
+  /// The newest checkpoint that it still holds; 0 for none.
+  package var keptSeq: Int64 = 0
+
+  /// Newest entry when the loss was noticed; 0 for an empty chain.
+  package var foundSeq: Int64 = 0
+
+  /// Unix milliseconds.
+  package var timeMs: Int64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "sre.v1"
@@ -184,6 +214,66 @@ nonisolated extension Sre_V1_AuditCheckpoint: SwiftProtobuf.Message, SwiftProtob
     if lhs.partition != rhs.partition {return false}
     if lhs.seq != rhs.seq {return false}
     if lhs.hash != rhs.hash {return false}
+    if lhs.timeMs != rhs.timeMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Sre_V1_AuditEpoch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".AuditEpoch"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{1}partition\0\u{3}anchored_seq\0\u{3}anchored_hash\0\u{3}kept_seq\0\u{3}found_seq\0\u{3}time_ms\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.cluster) }()
+      case 2: try { try decoder.decodeSingularInt32Field(value: &self.partition) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.anchoredSeq) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.anchoredHash) }()
+      case 5: try { try decoder.decodeSingularInt64Field(value: &self.keptSeq) }()
+      case 6: try { try decoder.decodeSingularInt64Field(value: &self.foundSeq) }()
+      case 7: try { try decoder.decodeSingularInt64Field(value: &self.timeMs) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.cluster.isEmpty {
+      try visitor.visitSingularStringField(value: self.cluster, fieldNumber: 1)
+    }
+    if self.partition != 0 {
+      try visitor.visitSingularInt32Field(value: self.partition, fieldNumber: 2)
+    }
+    if self.anchoredSeq != 0 {
+      try visitor.visitSingularInt64Field(value: self.anchoredSeq, fieldNumber: 3)
+    }
+    if !self.anchoredHash.isEmpty {
+      try visitor.visitSingularStringField(value: self.anchoredHash, fieldNumber: 4)
+    }
+    if self.keptSeq != 0 {
+      try visitor.visitSingularInt64Field(value: self.keptSeq, fieldNumber: 5)
+    }
+    if self.foundSeq != 0 {
+      try visitor.visitSingularInt64Field(value: self.foundSeq, fieldNumber: 6)
+    }
+    if self.timeMs != 0 {
+      try visitor.visitSingularInt64Field(value: self.timeMs, fieldNumber: 7)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Sre_V1_AuditEpoch, rhs: Sre_V1_AuditEpoch) -> Bool {
+    if lhs.cluster != rhs.cluster {return false}
+    if lhs.partition != rhs.partition {return false}
+    if lhs.anchoredSeq != rhs.anchoredSeq {return false}
+    if lhs.anchoredHash != rhs.anchoredHash {return false}
+    if lhs.keptSeq != rhs.keptSeq {return false}
+    if lhs.foundSeq != rhs.foundSeq {return false}
     if lhs.timeMs != rhs.timeMs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
