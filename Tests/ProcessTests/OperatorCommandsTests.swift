@@ -50,6 +50,11 @@ import WireFormat
         #expect(list.contains("\"backlog\" : 1") && list.contains("sre:{p07}:incidents"))
         #expect(try agent(server, "streams").contains("planner (1, 1 without owner)"))
         #expect(try agent(server, "streams", "tail", "incidents").contains("INC-1-1"))
+        let followed = try Program(
+            "sre-agent",
+            ["streams", "tail", "incidents", "--follow", "--config", Program.root + "/config/config.yaml"],
+            environment: ["REDIS_URL": server.url])
+        #expect(followed.readUntil("INC-1-1"))
         #expect(refused(server, "streams", "tail", "nonsense").contains("dead-letters"))
         let file = "\(server.folder)/incident.jsonl"
         _ = try agent(server, "streams", "export", "INC-1", "--out", file)

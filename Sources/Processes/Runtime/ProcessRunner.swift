@@ -20,6 +20,7 @@ package enum ProcessRunner {
         services: @Sendable (ProcessContext) throws -> [any Service]
     ) async throws {
         signal(SIGPIPE, SIG_IGN)
+        Terminal.writeByLine()
         let configuration: LoadedConfiguration
         do {
             configuration = try LoadedConfiguration(file: options.config)

@@ -1,4 +1,4 @@
-import Foundation
+@preconcurrency import Foundation
 
 /// Text for a terminal: colours only there, hostile characters made visible everywhere.
 package struct Terminal: Sendable {
@@ -8,6 +8,12 @@ package struct Terminal: Sendable {
     package init() {
         colors = isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["NO_COLOR"] == nil
     }
+
+    /// Hands each line of standard output on when it is complete, also when a pipe or a file reads it.
+    ///
+    /// Otherwise what is printed stays in the process until some thousand bytes have come together, and nobody who follows
+    /// it sees anything. To be called before anything is printed.
+    package static func writeByLine() { setvbuf(stdout, nil, _IOLBF, 0) }
 
     /// Bold text.
     package func bold(_ text: String) -> String { paint(text, "1") }

@@ -11,4 +11,9 @@ struct AgentCommand: AsyncParsableCommand {
             AuditCommand.self, PolicyCommand.self, ReportCommand.self, RecoverCommand.self, DemoCommand.self,
             BacktestCommand.self, ExplainCommand.self, LearnCommand.self, FeedbackCommand.self, ProposalsCommand.self,
         ])
+
+    static func main() async {
+        Terminal.writeByLine()
+        await main(nil)
+    }
 }
