@@ -42,6 +42,8 @@ package final class Stage: Sendable {
     package let metric = Mutex<Double?>(100)
     /// Called with each look at a metric.
     package let onVerify = Mutex<(@Sendable (Stage) -> Void)?>(nil)
+    /// Called whenever an executor waits, after the time has passed.
+    package let onWait = Mutex<(@Sendable (Stage) async -> Void)?>(nil)
     /// The store as the running task sees it, where that is not as it is.
     @TaskLocal package static var view: (any BusStore)?
     private let base: any BusStore
@@ -226,7 +228,10 @@ package final class Stage: Sendable {
             ], metrics: self, claims: KubernetesClaims(client: client, namespace: "sre-agent"),
             holder: "executor-\(term)", term: term, clocks: ClockPanel([.init("proof") { self.now }]),
             brake: FreezeSwitch(store: store, keys: keys).brake, digest: SHA256Digest(), now: now,
-            sleep: { self.pass(seconds: $0 / .seconds(1)) },
+            sleep: { duration in
+                self.pass(seconds: duration / .seconds(1))
+                if let hook = self.onWait.withLock({ $0 }) { await hook(self) }
+            },
             // A plan that dies takes the whole incarnation with it.
             probe: { point in
                 do {
