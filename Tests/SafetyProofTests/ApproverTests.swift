@@ -45,7 +45,7 @@ import WireFormat
             #expect(try run("verify", "--file", file, fails: true).contains("BAD"))
 
             _ = try run("freeze", "--reason", "release")
-            let second = try await stage.propose(title: "second")
+            let second = try await stage.propose(title: "second") { $0.verification.intervalSeconds = 1 }
             #expect(try run("approve", second.id, "--yes").contains("APPROVED"))
             let executor = try processes.startExecutor()
             defer { executor.end() }

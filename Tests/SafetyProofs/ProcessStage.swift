@@ -327,10 +327,16 @@ package final class ProcessStage: Sendable {
 
     /// Stores objects in the simulated cluster.
     package func load(_ objects: [JSONValue]) async throws {
-        let body = Data(JSONValue.array(objects).canonical)
+        try await tell("load", Data(JSONValue.array(objects).canonical))
+    }
+
+    /// Lets requests to the simulated API server go wrong.
+    package func fail(_ faults: [Fault]) async throws { try await tell("faults", try JSONEncoder().encode(faults)) }
+
+    private func tell(_ what: String, _ body: Data) async throws {
         let response = try await HTTPTransport(KubernetesAccess(server: address)).send(
-            KubernetesRequest("POST", "/_fake/load", contentType: "application/json", body: body))
-        guard response.status == 204 else { throw ProofError("the objects were not stored: \(response.status)") }
+            KubernetesRequest("POST", "/_fake/\(what)", contentType: "application/json", body: body))
+        guard response.status == 204 else { throw ProofError("\(what) was not accepted: \(response.status)") }
     }
 
     /// Effects of executors on workloads, in order, as the server saw them.
