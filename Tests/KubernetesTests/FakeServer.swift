@@ -1,5 +1,6 @@
 import Foundation
 import KubeSimulator
+import Kubernetes
 import Testing
 
 /// The simulated API server as a process of its own.
@@ -67,7 +68,7 @@ final class FakeServer {
     }
 
     /// A client's certificate and key, as PEM, signed by an authority: `clients`, or one that the server does not know.
-    func makeClient(_ authority: String) throws -> (certificate: Data, key: Data) {
+    func makeClient(_ authority: String) throws -> ClientCertificate {
         let path = "\(folder)/\(authority)"
         if !FileManager.default.fileExists(atPath: path + ".crt") { try Self.makeAuthority(authority, in: folder) }
         let client = path + "-client"
@@ -77,10 +78,9 @@ final class FakeServer {
         try Self.openssl(
             "x509", "-req", "-in", client + ".csr", "-CA", path + ".crt", "-CAkey", path + ".key", "-CAcreateserial",
             "-days", "2", "-out", client + ".crt")
-        return (
-            try Data(contentsOf: URL(fileURLWithPath: client + ".crt")),
-            try Data(contentsOf: URL(fileURLWithPath: client + ".key"))
-        )
+        return ClientCertificate(
+            certificate: try Data(contentsOf: URL(fileURLWithPath: client + ".crt")),
+            key: try Data(contentsOf: URL(fileURLWithPath: client + ".key")))
     }
 
     /// Runs a program to its end.
