@@ -9,15 +9,18 @@ final class FakeServer {
     let folder: String
     private let process = Process()
 
+    /// The program, as it was built for the tests.
+    static let program =
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().path + "/.build/debug/FakeKube"
+
     /// - Parameters:
     ///   - tls: serve TLS under a new certificate for 127.0.0.1, see ``authority``.
     ///   - clients: ask for clients' certificates, see ``makeClient(_:)``.
     init(_ arguments: [String] = [], tls: Bool = false, clients: Bool = false) throws {
         folder = NSTemporaryDirectory() + "kube-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().path
-        process.executableURL = URL(fileURLWithPath: root + "/.build/debug/FakeKube")
+        process.executableURL = URL(fileURLWithPath: Self.program)
         process.arguments = arguments
         if tls {
             try Self.makeCertificate(in: folder)
@@ -100,6 +103,9 @@ final class FakeServer {
         process.waitUntilExit()
         return (process.terminationStatus, String(decoding: data, as: UTF8.self))
     }
+
+    /// Rounds of the controllers so far.
+    func rounds() throws -> String { String(decoding: try call("GET", "/_fake/rounds"), as: UTF8.self) }
 
     private func call(_ method: String, _ path: String, _ body: String = "") throws -> Data {
         let (_, text) = try Self.run(

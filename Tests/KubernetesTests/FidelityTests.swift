@@ -172,6 +172,31 @@ import Testing
         }
     }
 
+    @Test func theControllersRestWhenThereIsNothingToDo() throws {
+        let server = try FakeServer(["--anonymous-admin", "--tick", "1"])
+        #expect(try kubectl(server, "scale", "-n", "shop", "deployment/web", "--replicas=5").contains("scaled"))
+        _ = try kubectl(server, "rollout", "status", "-n", "shop", "deployment/web", "--timeout=30s")
+        // The round that finds nothing more to do is the last one.
+        let settled = try kubectl(server, "get", "-n", "shop", "deployment/web", "-o", "jsonpath={.metadata.name}")
+        #expect(settled == "web")
+        let rounds = try server.rounds()
+        for _ in 0..<5 { _ = try kubectl(server, "get", "pods", "-n", "shop") }
+        #expect(try server.rounds() == rounds && rounds != "0")
+    }
+
+    @Test func itEndsWithWhoeverStartedIt() throws {
+        let program = FakeServer.program
+        // The shell is gone as soon as the server serves; its output ends when the last process that holds it is gone.
+        let (status, text) = try FakeServer.run(
+            "/bin/sh",
+            [
+                "-c",
+                "mkfifo \"$0\"; '\(program)' > \"$0\" & read port < \"$0\"; echo \"port $port\"; rm \"$0\"; exit 7",
+                NSTemporaryDirectory() + "fifo-\(UUID().uuidString.prefix(8))",
+            ])
+        #expect(status == 7 && text.hasPrefix("port "))
+    }
+
     @Test func theCertificateIsChecked() async throws {
         let server = try FakeServer(tls: true)
         let trusting = try KubernetesClient(
