@@ -211,9 +211,12 @@ package final class Stage: Sendable {
     ///
     /// - Parameters:
     ///   - term: of leadership; larger than that of every incarnation before.
+    ///   - targets: what it acts on; default the cluster.
+    ///   - claims: where it keeps its claims; default in the cluster.
     ///   - probe: called at each crash point; throws to let the incarnation die.
     package func execute(
-        term: Int64, probe: @escaping @Sendable (CrashPoint) async throws -> Void = { _ in }
+        term: Int64, targets: [any ActionTarget]? = nil, claims: (any ClaimStore)? = nil,
+        probe: @escaping @Sendable (CrashPoint) async throws -> Void = { _ in }
     ) async throws {
         let client = client("executor")
         let now: @Sendable () -> Timestamp = { self.now }
@@ -221,11 +224,11 @@ package final class Stage: Sendable {
         logger.logLevel = .critical
         let context = ExecutorSession.Context(
             verifier: { self.verifier },
-            targets: [
+            targets: targets ?? [
                 ObjectTarget(client: client, digest: SHA256Digest(), sleep: { _ in await Task.yield() }),
                 PodTarget(client: client, sleep: { _ in await Task.yield() }),
                 NoticeTarget(store: store, keys: keys, partitions: 16, now: now),
-            ], metrics: self, claims: KubernetesClaims(client: client, namespace: "sre-agent"),
+            ], metrics: self, claims: claims ?? KubernetesClaims(client: client, namespace: "sre-agent"),
             holder: "executor-\(term)", term: term, clocks: ClockPanel([.init("proof") { self.now }]),
             brake: FreezeSwitch(store: store, keys: keys).brake, digest: SHA256Digest(), now: now,
             sleep: { duration in
