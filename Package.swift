@@ -288,8 +288,8 @@ let package = Package(
         tests(
             "SafetyProofTests",
             [
-                "Authority", "Bus", "Decision", "KubeSimulator", "Kubernetes", "Model", "Proofs", "Remediation",
-                "SafetyProofs", "Signatures", "WireFormat",
+                "Authority", "Bus", "Decision", "KubeSimulator", "Kubernetes", "LocalCommand", "Model", "Proofs",
+                "Remediation", "SafetyProofs", "Signatures", "WireFormat",
             ]),
         .executableTarget(
             name: "FakeKube",

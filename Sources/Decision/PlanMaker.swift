@@ -13,6 +13,9 @@ package struct PlanMaker: Sendable {
         package var reason: String
     }
 
+    /// What the reason of a plan in shadow mode begins with, before the state that it would be in.
+    static let shadowMarker = "shadow mode; it would be "
+
     /// Whether plans are for execution or for the record only.
     package enum Mode: String, Sendable, CaseIterable {
         case live, shadow
@@ -88,7 +91,7 @@ package struct PlanMaker: Sendable {
             policyHash: policy.hash, requester: "sre-planner", impact: impact,
             guards: guards(incident, suspect, trigger, runbook.verification))
         guard mode == .live else {
-            return Proposal(plan: plan, state: .shadow, reason: "shadow mode; it would be \(state.rawValue): \(reason)")
+            return Proposal(plan: plan, state: .shadow, reason: "\(Self.shadowMarker)\(state.rawValue): \(reason)")
         }
         return Proposal(plan: plan, state: state, reason: reason)
     }

@@ -134,22 +134,31 @@ import WireFormat
 }
 
 @Suite struct ShadowReportTests {
-    @Test func aPlanHelpsWhenItsIncidentOutlastsIt() {
-        func item(_ id: String, resolvedAfter seconds: Double?, _ known: Bool = true) -> ShadowReport.Case {
+    @Test func aPlanHelpsWhenTheAgentMayCarryItOutAndItsIncidentOutlastsIt() {
+        func item(
+            _ id: String, resolvedAfter seconds: Double?, _ known: Bool = true, wouldBe state: PlanState = .awaiting
+        ) -> ShadowReport.Case {
             var plan = Fixtures.plan()
             plan.impact.estimatedSeconds = 57
             var incident = Fixtures.incident(status: seconds == nil ? .open : .resolved)
             incident.resolved = seconds.map { Fixtures.now.advanced(bySeconds: $0) }
             return ShadowReport.Case(
-                plan: plan, id: id, disposition: "AWAITING", incident: known ? incident : nil)
+                plan: plan, id: id, reason: "shadow mode; it would be \(state.rawValue): the risk: 0.7",
+                incident: known ? incident : nil)
         }
         let report = ShadowReport(
             [
-                item("a", resolvedAfter: 360), item("b", resolvedAfter: 30), item("c", resolvedAfter: nil),
-                item("d", resolvedAfter: nil, false),
+                item("a", resolvedAfter: 360), item("b", resolvedAfter: 30),
+                item("c", resolvedAfter: nil, wouldBe: .autoReady), item("d", resolvedAfter: nil, false),
+                item("e", resolvedAfter: 5_000, wouldBe: .manual), item("f", resolvedAfter: -1),
             ], now: Fixtures.now.advanced(bySeconds: 1_060))
-        #expect(report.helpful == 2 && report.needless == 1 && report.unknown == 1)
+        #expect(report.helpful == 2 && report.needless == 2 && report.unknown == 1 && report.leftToPeople == 1)
         #expect(report.saved == 300 + 1_000)
-        #expect(report.dispositions == ["AWAITING": 4])
+        #expect(report.dispositions == [.approval: 4, .auto: 1, .people: 1])
+        #expect(report.rows.map(\.isOngoing) == [false, false, false, true, false, false])
+        #expect(report.rows.allSatisfy { $0.reason == "the risk: 0.7" && ($0.lasted ?? 0) >= 0 })
+        let summary = report.summaries.first
+        #expect(report.summaries.count == 1 && summary?.runbook == "restart")
+        #expect(summary?.plans == 6 && summary?.helpful == 2 && summary?.saved == 1_300 && summary?.executed == 0)
     }
 }

@@ -14,7 +14,11 @@ import NIOSSL
 struct FakeKube: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "FakeKube", abstract: "A strict simulation of the Kubernetes API for tests.",
-        discussion: "Paths below /_fake are for tests: faults, an adversary, the log of applied changes.")
+        discussion: """
+            Paths below /_fake are for tests: faults, an adversary, the log of applied changes.
+
+            It ends with the process that started it, unless --keep-running is given.
+            """)
 
     @Option(help: "Port on the loopback interface; 0 for a free one.")
     var port = 0
@@ -40,7 +44,11 @@ struct FakeKube: AsyncParsableCommand {
     @Option(help: "Milliseconds between two rounds of the controllers; 0: they act at once.")
     var tick = 0
 
+    @Flag(help: "Go on when the process that started this one is gone.")
+    var keepRunning = false
+
     func run() async throws {
+        let parent = getppid()
         let server = APIServer()
         server.load(SampleEstate.objects)
         for folder in manifests { server.load(try SampleEstate.manifests(folder: folder)) }
@@ -60,13 +68,21 @@ struct FakeKube: AsyncParsableCommand {
                 FileHandle.standardOutput.write(Data("\(channel.localAddress?.port ?? 0)\n".utf8))
             }, logger: logger)
         let tick = tick
+        let mayOutlive = keepRunning || parent == 1
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.runService() }
             group.addTask {
-                while true {
-                    try await ContinuousClock().sleep(for: .milliseconds(tick > 0 ? tick : 1_000))
-                    if tick > 0 { server.tick() }
+                // Whoever started this server and was killed cannot end it any more: it has another parent then.
+                while mayOutlive || getppid() == parent {
+                    try await ContinuousClock().sleep(for: .seconds(1))
                     server.sendBookmarks()
+                }
+            }
+            if tick > 0 {
+                group.addTask {
+                    for await _ in server.work {
+                        repeat { try await ContinuousClock().sleep(for: .milliseconds(tick)) } while server.tick()
+                    }
                 }
             }
             defer { group.cancelAll() }

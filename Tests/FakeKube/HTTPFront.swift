@@ -125,6 +125,7 @@ struct HTTPFront: Sendable {
             server.compact()
             return HTTPResponse.Status.noContent
         }
+        router.get("/_fake/rounds") { _, _ in "\(server.rounds)" }
         router.get("/_fake/log") { _, _ in
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys]

@@ -40,6 +40,8 @@ package final class APIServer: Sendable {
         var store = ObjectStore()
         /// Version of the workloads at which no controller had anything left to do.
         var settled = 0
+        /// Rounds of the controllers so far.
+        var rounds = 0
         var faults: [Fault] = []
         var adversaries: [Adversary] = []
         var log: [Effect] = []
@@ -53,6 +55,9 @@ package final class APIServer: Sendable {
     }
 
     let state: Mutex<State>
+    /// An element whenever the controllers have something to do, at the pace of ``Pace/ticks``.
+    package let work: AsyncStream<Void>
+    private let arrivals: AsyncStream<Void>.Continuation
     private let watchers = Mutex<[UInt64: Watcher]>([:])
     private let nextWatcher = Atomic<UInt64>(0)
     private let clock: @Sendable () -> Date
@@ -63,6 +68,7 @@ package final class APIServer: Sendable {
     /// - Parameter clock: time of the server's `Date` header and of creation stamps.
     package init(clock: @escaping @Sendable () -> Date = { Date() }) {
         self.clock = clock
+        (work, arrivals) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         var state = State()
         state.users[Self.adminToken] = .administrator
         self.state = Mutex(state)
@@ -174,6 +180,7 @@ package final class APIServer: Sendable {
     }
 
     private func wakeWatchers() {
+        if state.withLock({ $0.pace == .ticks && $0.store.workloadVersion != $0.settled }) { arrivals.yield() }
         watchers.withLock { watchers in
             for (id, watcher) in watchers {
                 let (events, version, isExpired) = state.withLock { state in
@@ -233,6 +240,7 @@ package final class APIServer: Sendable {
             state.brokenImages = images
             state.settled = 0
         }
+        wakeWatchers()
     }
 
     /// Seconds that the server's clock is ahead.
@@ -244,15 +252,20 @@ package final class APIServer: Sendable {
         wakeWatchers()
     }
 
-    /// One round of the controllers.
+    /// Rounds of the controllers so far.
+    package var rounds: Int { state.withLock { $0.rounds } }
+
+    /// One round of the controllers, when there is anything for them to do.
     ///
     /// - Returns: whether anything changed.
     @discardableResult
     package func tick() -> Bool {
         let time = Self.rfc3339(now)
         let changed = state.withLock { state in
-            let before = state.store.version
+            guard state.store.workloadVersion != state.settled else { return false }
+            let (before, workloads) = (state.store.version, state.store.workloadVersion)
             state.reconcileOnce(time: time)
+            if state.store.workloadVersion == workloads { state.settled = workloads }
             return state.store.version != before
         }
         wakeWatchers()

@@ -16,6 +16,7 @@ extension APIServer.State {
 
     /// One round of each controller.
     mutating func reconcileOnce(time: String) {
+        rounds += 1
         for (key, object) in store.list(.autoscalers) { scale(key, object) }
         for (key, object) in store.list(.deployments) { rollOut(key, object, time) }
         for (key, object) in store.list(.replicaSets) { fill(key, object, time) }

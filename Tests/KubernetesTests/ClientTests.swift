@@ -110,10 +110,14 @@ import Testing
         _ = try await client(#"printf %s "$ANSWER""#).get("/api/v1/nodes/node-a")
         for (script, problem) in [
             (#"printf %s "$ANSWER" | sed s/v1/v9/"#, "did not print"), ("echo hello", "did not print"),
-            (#"printf %s "$ANSWER" | sed s/fake-token//"#, "gave no token"),
+            (#"printf %s "$ANSWER" | sed s/fake-token//"#, "gave neither a token nor a certificate"),
             (
                 #"printf %s "$ANSWER" | sed 's/"token":"fake-token"/"clientCertificateData":"x"/'"#,
-                "gave a certificate"
+                "without its key"
+            ),
+            (
+                #"printf %s "$ANSWER" | sed 's/"token":"fake-token"/"token":"fake-token","clientKeyData":"x"/'"#,
+                "without its certificate"
             ),
         ] {
             await #expect { try await client(script).get("/api/v1/nodes/node-a") } throws: {

@@ -1,5 +1,6 @@
 import Foundation
 import KubeSimulator
+import Kubernetes
 import Testing
 
 /// The simulated API server as a process of its own.
@@ -8,15 +9,18 @@ final class FakeServer {
     let folder: String
     private let process = Process()
 
+    /// The program, as it was built for the tests.
+    static let program =
+        URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().path + "/.build/debug/FakeKube"
+
     /// - Parameters:
     ///   - tls: serve TLS under a new certificate for 127.0.0.1, see ``authority``.
     ///   - clients: ask for clients' certificates, see ``makeClient(_:)``.
     init(_ arguments: [String] = [], tls: Bool = false, clients: Bool = false) throws {
         folder = NSTemporaryDirectory() + "kube-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().path
-        process.executableURL = URL(fileURLWithPath: root + "/.build/debug/FakeKube")
+        process.executableURL = URL(fileURLWithPath: Self.program)
         process.arguments = arguments
         if tls {
             try Self.makeCertificate(in: folder)
@@ -67,7 +71,7 @@ final class FakeServer {
     }
 
     /// A client's certificate and key, as PEM, signed by an authority: `clients`, or one that the server does not know.
-    func makeClient(_ authority: String) throws -> (certificate: Data, key: Data) {
+    func makeClient(_ authority: String) throws -> ClientCertificate {
         let path = "\(folder)/\(authority)"
         if !FileManager.default.fileExists(atPath: path + ".crt") { try Self.makeAuthority(authority, in: folder) }
         let client = path + "-client"
@@ -77,10 +81,9 @@ final class FakeServer {
         try Self.openssl(
             "x509", "-req", "-in", client + ".csr", "-CA", path + ".crt", "-CAkey", path + ".key", "-CAcreateserial",
             "-days", "2", "-out", client + ".crt")
-        return (
-            try Data(contentsOf: URL(fileURLWithPath: client + ".crt")),
-            try Data(contentsOf: URL(fileURLWithPath: client + ".key"))
-        )
+        return ClientCertificate(
+            certificate: try Data(contentsOf: URL(fileURLWithPath: client + ".crt")),
+            key: try Data(contentsOf: URL(fileURLWithPath: client + ".key")))
     }
 
     /// Runs a program to its end.
@@ -100,6 +103,9 @@ final class FakeServer {
         process.waitUntilExit()
         return (process.terminationStatus, String(decoding: data, as: UTF8.self))
     }
+
+    /// Rounds of the controllers so far.
+    func rounds() throws -> String { String(decoding: try call("GET", "/_fake/rounds"), as: UTF8.self) }
 
     private func call(_ method: String, _ path: String, _ body: String = "") throws -> Data {
         let (_, text) = try Self.run(

@@ -124,8 +124,77 @@ import Testing
             #expect(try await KubernetesClient(access).get("/api/v1/nodes/node-a").name == "node-a")
         }
         var broken = KubernetesAccess(server: server.address, authority: server.authority)
-        broken.clientCertificate = (pair.certificate, Data("no key".utf8))
+        broken.clientCertificate = .init(certificate: pair.certificate, key: Data("no key".utf8))
         #expect { try KubernetesClient(broken) } throws: { "\($0)".contains("certificates cannot be used") }
+    }
+
+    @Test func aCredentialPluginGivesACertificate() async throws {
+        let server = try FakeServer(["--anonymous-admin"], tls: true, clients: true)
+        func answer(_ certificate: ClientCertificate, expires: Date? = nil) throws -> String {
+            var status: [String: Any] = [
+                "clientCertificateData": String(decoding: certificate.certificate, as: UTF8.self),
+                "clientKeyData": String(decoding: certificate.key, as: UTF8.self),
+            ]
+            status["expirationTimestamp"] = expires.map { Date.ISO8601FormatStyle().format($0) }
+            let credential: [String: Any] = [
+                "kind": "ExecCredential", "apiVersion": "client.authentication.k8s.io/v1", "status": status,
+            ]
+            return String(decoding: try JSONSerialization.data(withJSONObject: credential), as: UTF8.self)
+        }
+        let file = server.folder + "/credential.json"
+        let runs = server.folder + "/runs"
+        func client() throws -> KubernetesClient {
+            var access = KubernetesAccess(server: server.address, authority: server.authority)
+            access.plugin = CredentialPlugin(
+                command: "/bin/sh", arguments: ["-c", "echo run >> '\(runs)'; cat '\(file)'"], environment: [:],
+                apiVersion: "client.authentication.k8s.io/v1")
+            return try KubernetesClient(access)
+        }
+        func get(_ client: KubernetesClient) async throws -> String {
+            try await client.get("/api/v1/nodes/node-a").name
+        }
+        let known = try server.makeClient("clients")
+        try answer(known).write(toFile: file, atomically: true, encoding: .utf8)
+        let lasting = try client()
+        for _ in 0..<3 { #expect(try await get(lasting) == "node-a") }
+        #expect(try String(contentsOfFile: runs, encoding: .utf8) == "run\n", "one run lasts until it expires")
+        // One that has expired is asked for again, and the next certificate is another.
+        try answer(known, expires: Date()).write(toFile: file, atomically: true, encoding: .utf8)
+        let short = try client()
+        #expect(try await get(short) == "node-a")
+        try answer(try server.makeClient("strangers")).write(toFile: file, atomically: true, encoding: .utf8)
+        await #expect(throws: KubernetesError.self) { try await get(short) }
+        var broken = known
+        broken.key = Data("no key".utf8)
+        try answer(broken).write(toFile: file, atomically: true, encoding: .utf8)
+        await #expect { try await get(try client()) } throws: {
+            "\($0)".contains("certificate of the credential plugin")
+        }
+    }
+
+    @Test func theControllersRestWhenThereIsNothingToDo() throws {
+        let server = try FakeServer(["--anonymous-admin", "--tick", "1"])
+        #expect(try kubectl(server, "scale", "-n", "shop", "deployment/web", "--replicas=5").contains("scaled"))
+        _ = try kubectl(server, "rollout", "status", "-n", "shop", "deployment/web", "--timeout=30s")
+        // The round that finds nothing more to do is the last one.
+        let settled = try kubectl(server, "get", "-n", "shop", "deployment/web", "-o", "jsonpath={.metadata.name}")
+        #expect(settled == "web")
+        let rounds = try server.rounds()
+        for _ in 0..<5 { _ = try kubectl(server, "get", "pods", "-n", "shop") }
+        #expect(try server.rounds() == rounds && rounds != "0")
+    }
+
+    @Test func itEndsWithWhoeverStartedIt() throws {
+        let program = FakeServer.program
+        // The shell is gone as soon as the server serves; its output ends when the last process that holds it is gone.
+        let (status, text) = try FakeServer.run(
+            "/bin/sh",
+            [
+                "-c",
+                "mkfifo \"$0\"; '\(program)' > \"$0\" & read port < \"$0\"; echo \"port $port\"; rm \"$0\"; exit 7",
+                NSTemporaryDirectory() + "fifo-\(UUID().uuidString.prefix(8))",
+            ])
+        #expect(status == 7 && text.hasPrefix("port "))
     }
 
     @Test func theCertificateIsChecked() async throws {

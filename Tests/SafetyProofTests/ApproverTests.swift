@@ -45,7 +45,7 @@ import WireFormat
             #expect(try run("verify", "--file", file, fails: true).contains("BAD"))
 
             _ = try run("freeze", "--reason", "release")
-            let second = try await stage.propose(title: "second")
+            let second = try await stage.propose(title: "second") { $0.verification.intervalSeconds = 1 }
             #expect(try run("approve", second.id, "--yes").contains("APPROVED"))
             let executor = try processes.startExecutor()
             defer { executor.end() }
@@ -122,6 +122,53 @@ import WireFormat
             #expect(try run(stage.jane, "review").text.contains(record.id))
             let missing = try run(stage.jane, "verify", record.id)
             #expect(missing.status == 1 && missing.text.contains("no longer with the plan"), "\(missing.text)")
+        }
+    }
+
+    /// What a plan rests on is shown with it, and what the policy makes of it is explained; text of others stays text.
+    @Test func aPersonSeesTheEvidenceAndWhyAPlanNeedsWhatItNeeds() async throws {
+        try await ProcessStage.use(programs: BuiltPrograms.debugFolder) { processes in
+            let stage = processes.stage
+            let hostile = "\u{1b}]0;x\u{07}<script>\u{202e}"
+            var incident = PlannerStage.incident(.open, revision: 1, at: stage.now)
+            incident.suspects[0].cause = "latency\(hostile)"
+            incident.anomalies[0].window = (0..<20).map { index in
+                SamplePoint(
+                    time: stage.now.advanced(bySeconds: Double(index - 20) * 60), value: Double(100 + 20 * index))
+            }
+            incident.anomalies[0].forecast = Breach(
+                limit: 900, p10: 3_000, p50: 3_600, p90: nil, probability: 0.9, horizon: 21_600, slopePerHour: 50,
+                breached: false)
+            _ = try await stage.store.transition(
+                Transaction(changes: [
+                    .set(
+                        key: stage.keys.incident(incident.id, stage.partition),
+                        fields: [Field("data", try incident.canonicalJSON())])
+                ]))
+            let record = try await stage.propose {
+                $0.why = ["it is slow \(hostile)"]
+                $0.impact.succeeded = 7
+                $0.impact.executed = 8
+                $0.risk.factors = [RiskFactor(name: "blast-radius", value: 0.5, weight: 0.2, reason: "half of it")]
+            }
+            let (url, token, server) = try processes.startGateway()
+            defer { server.end() }
+            for route in [[], ["--gateway", url, "--token-file", token]] {
+                let show = try processes.approver(["show", record.id] + route).text
+                for expected in [
+                    "▁▁▁▂▂▃▃▃▄▄▅▅▆▆▆▇▇███", "band 90 s to 110 s", "probability 0.9", "suspects",
+                    "0.9  latency\\u{1b}", "blast-radius     0.100 = 0.500 × 0.20  half of it",
+                    "7 of 8 verified, 52-97 % at 95 %", "pinned to uid",
+                ] { #expect(show.contains(expected), "\(expected) is missing: \(show)") }
+                #expect(show.unicodeScalars.allSatisfy { $0 == "\n" || $0.value >= 32 && $0.value != 0x202e })
+            }
+            let explained = try processes.agent(["policy", "explain", record.id])
+            #expect(
+                explained.status == 0 && explained.text.contains("1 people") || explained.text.contains("1 person"),
+                "\(explained.text)")
+            for expected in ["quorum", "floor", "band", "risk: blast-radius", "half of it"] {
+                #expect(explained.text.contains(expected), "\(expected) is missing: \(explained.text)")
+            }
         }
     }
 

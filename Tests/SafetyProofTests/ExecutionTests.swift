@@ -152,6 +152,32 @@ import WireFormat
         #expect(pages.first?.text("text")?.contains("list --all") == true)
     }
 
+    /// A label that raises the floor counts as it is when the plan begins, whatever it was when the plan was made.
+    @Test func aLabelThatRaisesTheFloorAfterApprovalStopsThePlan() async throws {
+        for isMarked in [false, true] {
+            let stage = try Stage {
+                $0.targetFloors = [
+                    TargetFloor(
+                        pattern: TargetPattern(namespace: "*", kind: "*", name: "*"), labels: ["tier": "gold"],
+                        actions: [], floor: 0.9)
+                ]
+            }
+            let record = try await stage.propose()
+            try await stage.say(.approve, about: record)
+            if isMarked {
+                stage.server.add(
+                    adversary: Adversary(
+                        .before, "get", "deployments", path: Stage.path,
+                        patch: ["metadata": ["labels": ["tier": "gold"]]]))
+            }
+            try await stage.execute(term: 1)
+            let ended = try await stage.record(record.hash)
+            #expect(ended.state == (isMarked ? .failed : .succeeded), "\(ended.reason)")
+            #expect(stage.effects.isEmpty == isMarked)
+            if isMarked { #expect(ended.reason == "the plan understates its risk") }
+        }
+    }
+
     @Test func aGarbledDecisionDoesNotStopAPlanThatIsUnderWay() async throws {
         let stage = try Stage()
         let record = try await stage.propose()

@@ -9,7 +9,7 @@ import Synchronization
 import WireFormat
 
 /// The planner on a stage: what it reads, and one turn of its work.
-enum PlannerStage {
+package enum PlannerStage {
     /// A timer that says that a plan's time is over.
     static func timer(_ record: PlanRecord) -> [Field] { [Field("timer", "expiry:\(record.hash)")] }
 
@@ -19,7 +19,7 @@ enum PlannerStage {
     }
 
     /// The incident of the stage's plans: the target is slow.
-    static func incident(_ status: Incident.Status, revision: Int64, at time: Timestamp) -> Incident {
+    package static func incident(_ status: Incident.Status, revision: Int64, at time: Timestamp) -> Incident {
         let series = SeriesID(metric: "latency", labels: [:])
         let anomaly = Anomaly(
             id: "ANO-1", series: series, entity: Stage.target, unit: "seconds",
@@ -38,7 +38,7 @@ enum PlannerStage {
             ])
     }
 
-    static func entry(_ incident: Incident, at time: Timestamp) throws -> [Field] {
+    package static func entry(_ incident: Incident, at time: Timestamp) throws -> [Field] {
         try Envelope(
             incident, id: "\(incident.id)-\(incident.revision)", source: "sre-analyzer", time: time,
             trace: TraceContext(seed: incident.id)

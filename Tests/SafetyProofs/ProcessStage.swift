@@ -32,10 +32,12 @@ package final class ProcessStage: Sendable {
     /// - Parameters:
     ///   - programs: folder with the built programs.
     ///   - leaseSeconds: length of all leases of the programs.
+    ///   - configuration: more lines of the configuration file.
     package static func use<Result: Sendable>(
-        programs: String, leaseSeconds: Double = 0.6, _ body: @escaping @Sendable (ProcessStage) async throws -> Result
+        programs: String, leaseSeconds: Double = 0.6, configuration: String = "",
+        _ body: @escaping @Sendable (ProcessStage) async throws -> Result
     ) async throws -> Result {
-        for name in ["FakeKube", "sre-executor", "sre-planner", "sre-gateway", "sre-approver"]
+        for name in ["FakeKube", "sre-agent", "sre-executor", "sre-planner", "sre-gateway", "sre-approver"]
         where !FileManager.default.isExecutableFile(atPath: "\(programs)/\(name)") {
             throw ProofError("\(programs)/\(name) is not built: 'make build' builds it")
         }
@@ -47,14 +49,16 @@ package final class ProcessStage: Sendable {
         try await redis.ensureLibrary()
         return try await MetricServer().use { metrics in
             let stage = try await ProcessStage(
-                redis: redis, server: server, metrics: metrics, programs: programs, leaseSeconds: leaseSeconds)
+                redis: redis, server: server, metrics: metrics, programs: programs, leaseSeconds: leaseSeconds,
+                configuration: configuration)
             defer { stage.end() }
             return try await body(stage)
         }
     }
 
     private init(
-        redis: RedisBus, server: RedisServer, metrics: String, programs: String, leaseSeconds: Double
+        redis: RedisBus, server: RedisServer, metrics: String, programs: String, leaseSeconds: Double,
+        configuration: String
     ) async throws {
         self.redis = redis
         self.programs = programs
@@ -74,6 +78,9 @@ package final class ProcessStage: Sendable {
             start: Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000)), isClockReal: true)
         self.stage = stage
         try Self.write(folder, redisURL: server.url, metrics: metrics, kube: address, leaseSeconds, stage)
+        let file = folder + "/config.yaml"
+        try (String(contentsOfFile: file, encoding: .utf8) + configuration)
+            .write(toFile: file, atomically: true, encoding: .utf8)
         let policy = try PolicyFile.read(YAMLDocument(file: folder + "/policy.yaml"), digest: SHA256Digest())
         stage.policy.withLock { $0 = policy }
     }
@@ -144,12 +151,25 @@ package final class ProcessStage: Sendable {
         let signer = signer ?? stage.jane
         let key = folder + "/\(Verifier.keyID(signer.publicKey, digest: SHA256Digest())).key"
         if !FileManager.default.fileExists(atPath: key) { try KeyFile.create(signer, at: key, passphrase: "") }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: programs + "/sre-approver")
-        process.arguments = arguments + (isConfigured ? ["--config", folder + "/config.yaml"] : [])
-        var environment = ProcessInfo.processInfo.environment.merging(["SRE_APPROVER_KEY": key]) { $1 }
+        var environment = ["SRE_APPROVER_KEY": key]
         environment["SRE_CRASH_AT"] = crash
-        process.environment = environment
+        return try runToEnd("sre-approver", arguments, isConfigured: isConfigured, environment)
+    }
+
+    /// Runs the agent's CLI.
+    ///
+    /// - Returns: exit code and everything it printed.
+    package func agent(_ arguments: [String]) throws -> (status: Int32, text: String) {
+        try runToEnd("sre-agent", arguments, isConfigured: true, [:])
+    }
+
+    private func runToEnd(
+        _ program: String, _ arguments: [String], isConfigured: Bool, _ environment: [String: String]
+    ) throws -> (status: Int32, text: String) {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "\(programs)/\(program)")
+        process.arguments = arguments + (isConfigured ? ["--config", folder + "/config.yaml"] : [])
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
         let output = Pipe()
         process.standardOutput = output
@@ -307,10 +327,16 @@ package final class ProcessStage: Sendable {
 
     /// Stores objects in the simulated cluster.
     package func load(_ objects: [JSONValue]) async throws {
-        let body = Data(JSONValue.array(objects).canonical)
+        try await tell("load", Data(JSONValue.array(objects).canonical))
+    }
+
+    /// Lets requests to the simulated API server go wrong.
+    package func fail(_ faults: [Fault]) async throws { try await tell("faults", try JSONEncoder().encode(faults)) }
+
+    private func tell(_ what: String, _ body: Data) async throws {
         let response = try await HTTPTransport(KubernetesAccess(server: address)).send(
-            KubernetesRequest("POST", "/_fake/load", contentType: "application/json", body: body))
-        guard response.status == 204 else { throw ProofError("the objects were not stored: \(response.status)") }
+            KubernetesRequest("POST", "/_fake/\(what)", contentType: "application/json", body: body))
+        guard response.status == 204 else { throw ProofError("\(what) was not accepted: \(response.status)") }
     }
 
     /// Effects of executors on workloads, in order, as the server saw them.

@@ -42,6 +42,8 @@ package final class Stage: Sendable {
     package let metric = Mutex<Double?>(100)
     /// Called with each look at a metric.
     package let onVerify = Mutex<(@Sendable (Stage) -> Void)?>(nil)
+    /// Called whenever an executor waits, after the time has passed.
+    package let onWait = Mutex<(@Sendable (Stage) async -> Void)?>(nil)
     /// The store as the running task sees it, where that is not as it is.
     @TaskLocal package static var view: (any BusStore)?
     private let base: any BusStore
@@ -209,9 +211,12 @@ package final class Stage: Sendable {
     ///
     /// - Parameters:
     ///   - term: of leadership; larger than that of every incarnation before.
+    ///   - targets: what it acts on; default the cluster.
+    ///   - claims: where it keeps its claims; default in the cluster.
     ///   - probe: called at each crash point; throws to let the incarnation die.
     package func execute(
-        term: Int64, probe: @escaping @Sendable (CrashPoint) async throws -> Void = { _ in }
+        term: Int64, targets: [any ActionTarget]? = nil, claims: (any ClaimStore)? = nil,
+        probe: @escaping @Sendable (CrashPoint) async throws -> Void = { _ in }
     ) async throws {
         let client = client("executor")
         let now: @Sendable () -> Timestamp = { self.now }
@@ -219,14 +224,17 @@ package final class Stage: Sendable {
         logger.logLevel = .critical
         let context = ExecutorSession.Context(
             verifier: { self.verifier },
-            targets: [
+            targets: targets ?? [
                 ObjectTarget(client: client, digest: SHA256Digest(), sleep: { _ in await Task.yield() }),
                 PodTarget(client: client, sleep: { _ in await Task.yield() }),
                 NoticeTarget(store: store, keys: keys, partitions: 16, now: now),
-            ], metrics: self, claims: KubernetesClaims(client: client, namespace: "sre-agent"),
+            ], metrics: self, claims: claims ?? KubernetesClaims(client: client, namespace: "sre-agent"),
             holder: "executor-\(term)", term: term, clocks: ClockPanel([.init("proof") { self.now }]),
             brake: FreezeSwitch(store: store, keys: keys).brake, digest: SHA256Digest(), now: now,
-            sleep: { self.pass(seconds: $0 / .seconds(1)) },
+            sleep: { duration in
+                self.pass(seconds: duration / .seconds(1))
+                if let hook = self.onWait.withLock({ $0 }) { await hook(self) }
+            },
             // A plan that dies takes the whole incarnation with it.
             probe: { point in
                 do {

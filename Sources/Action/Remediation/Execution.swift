@@ -53,7 +53,7 @@ struct Execution: Sendable {
         var backoff = Backoff(initial: .milliseconds(500), maximum: .seconds(10))
         while true {
             try Task.checkCancellation()
-            try await obeyAborts()
+            try await heed()
             switch machine.next {
             case .prepare(let step, let phase):
                 if phase == .rollback { try await context.probe(.beforeRollback) }
@@ -115,12 +115,25 @@ struct Execution: Sendable {
         try await context.sleep(backoff.next(random: .random(in: 0..<1)))
     }
 
-    /// An approver may stop an execution before its next step.
-    private mutating func obeyAborts() async throws {
-        guard machine.state == .running || machine.state == .verifying else { return }
-        guard let person = try await journal.abort() else { return }
-        machine.aborted("\(person) stopped the execution")
-        if machine.state != .running, machine.state != .verifying { try await write("plan.aborted") }
+    /// Before each change, and before each look at a metric: an approver may have stopped the execution, and the policy in
+    /// force must still permit what comes next.
+    private mutating func heed() async throws {
+        let before = machine.state
+        let phase: StepResult.Phase?
+        switch machine.next {
+        case .prepare(_, let next), .perform(_, let next): phase = next
+        case .verify: phase = nil
+        case .resolve, .finish: return
+        }
+        switch try await journal.standing(before: phase) {
+        case .goesOn: return
+        case .stopped(let reason): machine.aborted(reason)
+        case .forbidden(let reason): machine.forbidden(reason)
+        }
+        if machine.state != before {
+            backup = nil
+            try await write("plan.aborted")
+        }
     }
 
     // MARK: Verification
@@ -132,7 +145,7 @@ struct Execution: Sendable {
         var isFirst = true
         while results.count < conditions.count, results.values.allSatisfy(\.success) {
             try Task.checkCancellation()
-            try await obeyAborts()
+            try await heed()
             guard machine.state == .verifying else { return }
             for index in conditions.indices where results[index] == nil {
                 let sample = await sample(index == 0 ? plan.verification : plan.guards[index - 1])

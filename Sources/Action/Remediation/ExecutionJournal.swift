@@ -26,10 +26,33 @@ struct ExecutionJournal: Sendable {
     /// Key that names the plan which is being executed on the target.
     private var activeKey: String { keys.activePlan("\(plan.target)", filing.partition) }
 
-    /// The approver who asked for the execution to be stopped; `nil` when nobody did.
-    func abort() async throws -> String? {
-        guard let current = try await filing.record(record.hash)?.record else { return nil }
-        return filing.context.verifier().abort(of: plan, current, now: filing.context.now())
+    /// What people and the policy in force say about an execution.
+    enum Standing: Sendable, Equatable {
+        case goesOn
+        /// To be stopped, and undone as the plan says.
+        case stopped(String)
+        /// Nothing more may be changed.
+        case forbidden(String)
+    }
+
+    /// What is to be heeded before the next change, or before the next look at a metric.
+    ///
+    /// - Parameter phase: of the next change; `nil` before a look.
+    func standing(before phase: StepResult.Phase?) async throws -> Standing {
+        // A record that is gone or cannot be read is found out by the next write to it.
+        guard let current = try await filing.record(record.hash)?.record else { return .goesOn }
+        let verifier = filing.context.verifier()
+        let now = filing.context.now()
+        if phase != .rollback, let person = verifier.abort(of: plan, current, now: now) {
+            return .stopped("\(person) stopped the execution")
+        }
+        guard let phase else { return .goesOn }
+        do {
+            let hindrance = try verifier.hindrance(to: current, isRollback: phase == .rollback, now: now)
+            return hindrance.map { .stopped($0) } ?? .goesOn
+        } catch {
+            return .forbidden("\(error)")
+        }
     }
 
     /// Writes where the execution stands.

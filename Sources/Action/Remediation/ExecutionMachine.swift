@@ -153,6 +153,16 @@ package struct ExecutionMachine: Sendable {
         }
     }
 
+    /// Nothing more may be changed for the plan, not even to undo what was done.
+    ///
+    /// Without effect while an intent is open: its outcome is found out first.
+    package mutating func forbidden(_ reason: String) {
+        guard state == .running || state == .rollingBack, results.last?.state != .intent else { return }
+        guard !results.isEmpty else { return fail(reason, stale: false) }
+        park(reason)
+        prepared = false
+    }
+
     /// What was done no longer stands as it was left: a person has to look.
     package mutating func overtaken(_ reason: String) {
         guard state == .verifying else { return }

@@ -2,33 +2,41 @@ import Foundation
 import Subprocess
 import SystemPackage
 
-/// The bearer token of the moment: fixed, from a file that is replaced, or from a program.
+/// What a client shows to be recognised; neither where the connection's own certificate is enough.
+struct Credential: Sendable, Equatable {
+    /// Bearer token.
+    var token: String?
+    /// Certificate for the connection of the request, in place of the configured one.
+    var certificate: ClientCertificate?
+}
+
+/// The credential of the moment: fixed, from a file that is replaced, or from a program.
 actor Credentials {
     private let access: KubernetesAccess
-    private var token: String?
+    private var credential: Credential?
     private var expires: Date?
 
     init(_ access: KubernetesAccess) {
         self.access = access
-        token = access.token
+        credential = access.token.map { Credential(token: $0) }
     }
 
-    /// The token to present; `nil` when a certificate is enough.
+    /// The credential to present.
     ///
     /// - Throws: `KubernetesError` when the file or the program gives none.
-    func current() async throws(KubernetesError) -> String? {
-        if let expires, expires.timeIntervalSinceNow < 10 { token = nil }
-        if token == nil { try await refresh() }
-        return token
+    func current() async throws(KubernetesError) -> Credential {
+        if let expires, expires.timeIntervalSinceNow < 10 { credential = nil }
+        if credential == nil { try await refresh() }
+        return credential ?? Credential()
     }
 
-    /// Reads the token again after the server did not accept it.
+    /// Reads the credential again after the server did not accept it.
     ///
     /// - Returns: whether there is another one now.
     func renew() async throws(KubernetesError) -> Bool {
-        let old = token
+        let old = credential
         try await refresh()
-        return token != old
+        return credential != old
     }
 
     private func refresh() async throws(KubernetesError) {
@@ -36,11 +44,10 @@ actor Credentials {
             guard let data = FileManager.default.contents(atPath: file) else {
                 throw KubernetesError(.unauthorized, "\(file) cannot be read")
             }
-            token = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+            credential = Credential(
+                token: String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
         } else if let plugin = access.plugin {
-            let credential = try await plugin.run()
-            token = credential.token
-            expires = credential.expires
+            (credential, expires) = try await plugin.run()
         }
     }
 }
@@ -66,7 +73,9 @@ package struct CredentialPlugin: Sendable, Equatable {
         struct Status: Decodable {
             var token: String?
             var expirationTimestamp: Date?
+            /// PEM, as opposed to the base 64 of a kubeconfig file.
             var clientCertificateData: String?
+            var clientKeyData: String?
         }
 
         var kind: String
@@ -77,7 +86,7 @@ package struct CredentialPlugin: Sendable, Equatable {
     /// Runs the program.
     ///
     /// - Throws: `KubernetesError` naming what is wrong; what the program printed is never part of it.
-    func run() async throws(KubernetesError) -> (token: String, expires: Date?) {
+    func run() async throws(KubernetesError) -> (credential: Credential, expires: Date?) {
         func bad(_ what: String) -> KubernetesError {
             KubernetesError(.unauthorized, "the credential plugin '\(command)' \(what)")
         }
@@ -103,11 +112,15 @@ package struct CredentialPlugin: Sendable, Equatable {
         guard let answer = try? decoder.decode(Answer.self, from: Data(output.utf8)), answer.kind == "ExecCredential",
             answer.apiVersion == apiVersion
         else { throw bad("did not print an ExecCredential of \(apiVersion)") }
-        guard let token = answer.status?.token, !token.isEmpty else {
-            throw bad(
-                answer.status?.clientCertificateData == nil
-                    ? "gave no token" : "gave a certificate: only tokens of a plugin are supported")
+        var credential = Credential()
+        if let token = answer.status?.token, !token.isEmpty { credential.token = token }
+        switch (answer.status?.clientCertificateData, answer.status?.clientKeyData) {
+        case (let certificate?, let key?) where !certificate.isEmpty && !key.isEmpty:
+            credential.certificate = ClientCertificate(certificate: Data(certificate.utf8), key: Data(key.utf8))
+        case (nil, nil): break
+        default: throw bad("gave a certificate without its key, or a key without its certificate")
         }
-        return (token, answer.status?.expirationTimestamp)
+        guard credential != Credential() else { throw bad("gave neither a token nor a certificate") }
+        return (credential, answer.status?.expirationTimestamp)
     }
 }

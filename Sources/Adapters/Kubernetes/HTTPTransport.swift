@@ -4,11 +4,15 @@ import NIOCore
 import NIOFoundationCompat
 import NIOHTTP1
 import NIOSSL
+import Synchronization
 
 /// HTTP to an API server: verifies its certificate, presents ours.
 package final class HTTPTransport: KubernetesTransport {
     private let server: String
     private let http: HTTPClient
+    private let tls: TLSConfiguration
+    /// The certificate that requests brought last, made ready.
+    private let brought = Mutex<(certificate: ClientCertificate, tls: TLSConfiguration)?>(nil)
 
     /// - Throws: `KubernetesError` when certificates cannot be used.
     package init(_ access: KubernetesAccess) throws(KubernetesError) {
@@ -22,16 +26,32 @@ package final class HTTPTransport: KubernetesTransport {
             if let authority = access.authority {
                 tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMBytes(Array(authority)))
             }
-            if let client = access.clientCertificate {
-                tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(client.certificate))
-                    .map { .certificate($0) }
-                tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(client.key), format: .pem))
-            }
+            if let client = access.clientCertificate { try Self.present(client, in: &tls) }
             configuration.tlsConfiguration = tls
+            self.tls = tls
         } catch {
             throw KubernetesError(.refused, "the certificates cannot be used: \(error)")
         }
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+
+    private static func present(_ client: ClientCertificate, in tls: inout TLSConfiguration) throws {
+        tls.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(client.certificate)).map { .certificate($0) }
+        tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(client.key), format: .pem))
+    }
+
+    /// The configuration of a connection that presents the certificate of a request.
+    private func presenting(_ client: ClientCertificate) throws(KubernetesError) -> TLSConfiguration {
+        if let ready = brought.withLock({ $0 }), ready.certificate == client { return ready.tls }
+        var tls = tls
+        do {
+            try Self.present(client, in: &tls)
+        } catch {
+            throw KubernetesError(.unauthorized, "the certificate of the credential plugin cannot be used: \(error)")
+        }
+        let made = tls
+        brought.withLock { $0 = (client, made) }
+        return made
     }
 
     deinit {
@@ -40,9 +60,10 @@ package final class HTTPTransport: KubernetesTransport {
     }
 
     package func send(_ request: KubernetesRequest) async throws(KubernetesError) -> KubernetesResponse {
+        let message = try message(request)
         do {
             let deadline = NIODeadline.now() + .milliseconds(Int64(request.timeoutSeconds * 1_000))
-            let response = try await http.execute(message(request), deadline: deadline)
+            let response = try await http.execute(message, deadline: deadline)
             let body = try await response.body.collect(upTo: 64 << 20)
             return KubernetesResponse(
                 status: Int(response.status.code), headers: headers(response), body: Data(buffer: body))
@@ -54,11 +75,12 @@ package final class HTTPTransport: KubernetesTransport {
     package func lines(
         _ request: KubernetesRequest
     ) async throws(KubernetesError) -> AsyncThrowingStream<Data, any Error> {
+        let message = try message(request)
         let response: HTTPClientResponse
         do {
             // The deadline is for the head: the body of a watch may take as long as it likes.
             response = try await http.execute(
-                message(request), timeout: .seconds(Int64(request.timeoutSeconds) + 400))
+                message, timeout: .seconds(Int64(request.timeoutSeconds) + 400))
         } catch {
             throw KubernetesError(.unknown, "\(server): \(error)")
         }
@@ -90,7 +112,7 @@ package final class HTTPTransport: KubernetesTransport {
         return stream
     }
 
-    private func message(_ request: KubernetesRequest) -> HTTPClientRequest {
+    private func message(_ request: KubernetesRequest) throws(KubernetesError) -> HTTPClientRequest {
         var components = URLComponents()
         components.path = request.path
         let query = request.query.sorted { $0.key < $1.key }
@@ -99,6 +121,7 @@ package final class HTTPTransport: KubernetesTransport {
         message.method = .init(rawValue: request.method)
         message.headers.add(name: "Accept", value: request.accept ?? "application/json")
         message.headers.add(name: "User-Agent", value: "sre-agent")
+        if let certificate = request.certificate { message.tlsConfiguration = try presenting(certificate) }
         if let token = request.token { message.headers.add(name: "Authorization", value: "Bearer \(token)") }
         if let body = request.body {
             message.headers.add(name: "Content-Type", value: request.contentType ?? "application/json")

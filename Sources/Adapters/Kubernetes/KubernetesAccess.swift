@@ -11,9 +11,9 @@ package struct KubernetesAccess: Sendable {
     package var token: String?
     /// File with a token that is replaced from time to time; read again when the server answers 401 (not recognised).
     package var tokenFile: String?
-    /// PEM of the client's certificate and key.
-    package var clientCertificate: (certificate: Data, key: Data)?
-    /// Program that gives tokens.
+    /// The client's certificate and key.
+    package var clientCertificate: ClientCertificate?
+    /// Program that gives tokens or certificates.
     package var plugin: CredentialPlugin?
 
     package init(server: String, authority: Data? = nil, token: String? = nil, tokenFile: String? = nil) {
@@ -82,7 +82,7 @@ package struct KubernetesAccess: Sendable {
         if let certificate = try bytes(user?.certificateData, user?.certificate),
             let key = try bytes(user?.keyData, user?.key)
         {
-            access.clientCertificate = (certificate, key)
+            access.clientCertificate = ClientCertificate(certificate: certificate, key: key)
         }
         if let exec = user?.exec {
             let variables = (exec.env ?? []).map { ($0.name, $0.value) }

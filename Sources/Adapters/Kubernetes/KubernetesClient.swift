@@ -236,17 +236,24 @@ package struct KubernetesClient: Sendable {
         query["timeoutSeconds"] = "300"
         query["labelSelector"] = labels
         var request = KubernetesRequest("GET", path, query: query)
-        request.token = try await credentials.current()
+        try await recognise(&request)
         do {
             return try await transport.lines(request)
         } catch  where error.kind == .unauthorized {
             guard try await credentials.renew() else { throw error }
-            request.token = try await credentials.current()
+            try await recognise(&request)
             return try await transport.lines(request)
         }
     }
 
     // MARK: Requests
+
+    /// Puts the credential of the moment into a request.
+    private func recognise(_ request: inout KubernetesRequest) async throws(KubernetesError) {
+        let credential = try await credentials.current()
+        request.token = credential.token
+        request.certificate = credential.certificate
+    }
 
     private func send(
         _ method: String, _ path: String, query: [String: String], contentType: String? = nil, body: JSONValue? = nil
@@ -268,7 +275,7 @@ package struct KubernetesClient: Sendable {
         } catch {
             throw KubernetesError(.unknown, "cancelled before the request was sent")
         }
-        request.token = try await credentials.current()
+        try await recognise(&request)
         let response = try await transport.send(request)
         clock.note(response.headers["date"])
         try KubernetesError.check(response)

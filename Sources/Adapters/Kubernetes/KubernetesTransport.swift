@@ -1,5 +1,18 @@
 import Foundation
 
+/// A client's certificate and its key.
+package struct ClientCertificate: Sendable, Equatable {
+    /// PEM of the certificate, with intermediate ones after it.
+    package var certificate: Data
+    /// PEM of its key.
+    package var key: Data
+
+    package init(certificate: Data, key: Data) {
+        self.certificate = certificate
+        self.key = key
+    }
+}
+
 /// One request to the API server.
 package struct KubernetesRequest: Sendable {
     /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
@@ -16,6 +29,8 @@ package struct KubernetesRequest: Sendable {
     package var body: Data?
     /// Bearer token.
     package var token: String?
+    /// Certificate to present in place of the transport's own.
+    package var certificate: ClientCertificate?
     /// Seconds until the answer must be complete; of a watch, until it must begin.
     package var timeoutSeconds: Double
 

@@ -36,9 +36,23 @@ package struct Verifier: Sendable {
         String(digest.sha256(publicKey).prefix(16))
     }
 
+    /// Which policy a plan and what was said about it must have been made under.
+    enum Basis {
+        /// The one in force.
+        case samePolicy
+        /// Any: the one in force is applied to them as if they were new.
+        case anyPolicy
+    }
+
     /// Checks one statement about a plan.
     package func statement(
         _ stored: SignedStatement, about plan: Plan, hash: String, now: Timestamp
+    ) throws(Refusal) -> ApprovalStatement {
+        try statement(stored, about: plan, hash: hash, now: now, .samePolicy)
+    }
+
+    private func statement(
+        _ stored: SignedStatement, about plan: Plan, hash: String, now: Timestamp, _ basis: Basis
     ) throws(Refusal) -> ApprovalStatement {
         let bytes = Array(stored.statement.utf8)
         guard CanonicalJSON.isCanonical(bytes) else { throw .malformed("the statement is not canonical JSON") }
@@ -50,7 +64,7 @@ package struct Verifier: Sendable {
         }
         guard statement.cluster == cluster else { throw .otherSubject("cluster (\(statement.cluster))") }
         guard statement.planHash == hash else { throw .otherSubject("plan") }
-        guard statement.policyHash == policy.hash else { throw .otherPolicy }
+        guard basis == .anyPolicy || statement.policyHash == policy.hash else { throw .otherPolicy }
         let needed = statement.role == Self.breakGlassRole ? Self.breakGlassRole : Self.approverRole
         guard let person = policy.approvers.first(where: { $0.name == statement.approver }),
             person.roles.contains(needed)
@@ -123,7 +137,7 @@ package struct Verifier: Sendable {
         if let window = policy.freeze(at: now), !isBreakGlass(plan, record, now: now) {
             throw .forbidden("nothing is started in the window '\(window.name)' of the policy")
         }
-        try authorised(plan, record, labels: labels, now: now)
+        try authorised(plan, record, labels: labels, now: now, .samePolicy)
         return plan
     }
 
@@ -134,11 +148,35 @@ package struct Verifier: Sendable {
     package func resumable(_ record: PlanRecord, now: Timestamp) throws(Refusal) -> Plan {
         guard record.state.isExecuting || record.state.isReady else { throw .notReady(record.state.rawValue) }
         let plan = try genuine(record)
-        let seconds = (plan.steps + plan.rollback).reduce(plan.verification.timeoutSeconds) { $0 + $1.timeoutSeconds }
-        guard now < plan.expires.advanced(bySeconds: Double(seconds)) else { throw .expired }
+        guard now < latestEnd(of: plan) else { throw .expired }
         let time = min(now, Timestamp(milliseconds: plan.expires.rawValue - 1))
-        try authorised(plan, record, labels: [:], now: time)
+        try authorised(plan, record, labels: [:], now: time, .samePolicy)
         return plan
+    }
+
+    /// Checks everything that must hold before the next change of an execution that goes on.
+    ///
+    /// As at the start, but under the policy in force, whichever it began under: an edit that changes nothing for the plan
+    /// does not stop it halfway, and one that is stricter does.
+    ///
+    /// - Parameter isRollback: what was begun is undone, which a window without new starts and the plan's age do not stop.
+    /// - Returns: why the plan is to be stopped and undone; `nil` when it goes on.
+    /// - Throws: `Refusal` when nothing more may be changed for it, not even to undo what was done.
+    package func hindrance(to record: PlanRecord, isRollback: Bool, now: Timestamp) throws(Refusal) -> String? {
+        let plan = try genuine(record)
+        let time = min(now, Timestamp(milliseconds: plan.expires.rawValue - 1))
+        try authorised(plan, record, labels: [:], now: time, .anyPolicy)
+        guard !isRollback else { return nil }
+        if let window = policy.freeze(at: now), !isBreakGlass(plan, record, now: time) {
+            return "the window '\(window.name)' of the policy has begun"
+        }
+        return now < latestEnd(of: plan) ? nil : "\(Refusal.expired)"
+    }
+
+    /// When an execution must be over that began in time: the plan's expiry and all that its steps may take.
+    private func latestEnd(of plan: Plan) -> Timestamp {
+        let seconds = (plan.steps + plan.rollback).reduce(plan.verification.timeoutSeconds) { $0 + $1.timeoutSeconds }
+        return plan.expires.advanced(bySeconds: Double(seconds))
     }
 
     /// The person whose valid abort is in the record; `nil` when there is none.
@@ -203,12 +241,12 @@ package struct Verifier: Sendable {
     }
 
     private func authorised(
-        _ plan: Plan, _ record: PlanRecord, labels: [String: String]?, now: Timestamp
+        _ plan: Plan, _ record: PlanRecord, labels: [String: String]?, now: Timestamp, _ basis: Basis
     ) throws(Refusal) {
-        let band = try permitted(plan, labels: labels, now: now)
+        let band = try permitted(plan, labels: labels, now: now, basis)
         for (approver, bytes) in record.statements.sorted(by: { $0.key < $1.key }) {
             guard let signed = try? SignedStatement(json: bytes),
-                let statement = try? statement(signed, about: plan, hash: record.hash, now: now)
+                let statement = try? statement(signed, about: plan, hash: record.hash, now: now, basis)
             else { continue }
             if statement.verdict == .reject { throw .rejected(by: approver) }
         }
@@ -219,18 +257,18 @@ package struct Verifier: Sendable {
         if plan.quorum == 0, policy.allowsAuto(steps, band: band, autoRemediationEnabled: autoRemediationEnabled) {
             return
         }
-        try approved(plan, record, band, now: now)
+        try approved(plan, record, band, now: now, basis)
     }
 
     private func permitted(
-        _ plan: Plan, labels: [String: String]?, now: Timestamp
+        _ plan: Plan, labels: [String: String]?, now: Timestamp, _ basis: Basis
     ) throws(Refusal) -> RiskBand {
         guard !isShadow else { throw .forbidden("the agent is in shadow mode: nothing is carried out") }
         guard plan.target.cluster == cluster else { throw .otherSubject("cluster (\(plan.target.cluster))") }
         guard now < plan.expires else { throw .expired }
         let lifetime = plan.expires.milliseconds(since: plan.created)
         guard lifetime <= Int64(policy.planLifetimeSeconds) * 1_000 else { throw .understated("lifetime") }
-        guard plan.policyHash == policy.hash else { throw .otherPolicy }
+        guard basis == .anyPolicy || plan.policyHash == policy.hash else { throw .otherPolicy }
         let steps = plan.steps + plan.rollback
         if let objection = policy.objection(to: steps, on: plan.target) { throw .forbidden(objection) }
         let floor = policy.floor(of: steps, on: plan.target, labels: labels)
@@ -246,7 +284,7 @@ package struct Verifier: Sendable {
     }
 
     private func approved(
-        _ plan: Plan, _ record: PlanRecord, _ band: RiskBand, now: Timestamp
+        _ plan: Plan, _ record: PlanRecord, _ band: RiskBand, now: Timestamp, _ basis: Basis
     ) throws(Refusal) {
         var people: Set<String> = []
         var isBreakGlass = false
@@ -257,7 +295,7 @@ package struct Verifier: Sendable {
             } catch {
                 throw .malformed("\(error)")
             }
-            let statement = try statement(signed, about: plan, hash: record.hash, now: now)
+            let statement = try statement(signed, about: plan, hash: record.hash, now: now, basis)
             guard statement.approver == approver else { throw .otherSubject("approver (\(statement.approver))") }
             guard statement.verdict == .approve else { throw .malformed("\(approver)'s statement is no approval") }
             people.insert(statement.approver)

@@ -19,8 +19,9 @@ struct ReportCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "shadow", abstract: "Say what the plans of shadow mode would have helped.",
             discussion: """
-                A plan counts as a help when its incident went on for longer than the plan would have needed. That is \
-                the time that was at stake, not a promise that the repair would have worked.
+                A plan counts as a help when the agent could have carried it out, by itself or with an approval, and its \
+                incident went on for longer than the plan would have needed. That is the time that was at stake, without \
+                the time that people take, and not a promise that the repair would have worked.
                 """)
 
         @OptionGroup var options: BusOptions
@@ -41,71 +42,114 @@ struct ReportCommand: AsyncParsableCommand {
                 var runbook: String
                 var target: String
                 var wouldBe: String
+                var reason: String
                 var incidentSeconds: Double?
+                var ongoing: Bool
                 var neededSeconds: Double
                 var savedSeconds: Double
+            }
+
+            struct Runbook: Encodable {
+                var runbook: String
+                var plans: Int
+                var helpful: Int
+                var savedSeconds: Double
+                var succeeded: Int
+                var executed: Int
             }
 
             var plans: Int
             var helpful: Int
             var needless: Int
+            var leftToPeople: Int
             var unknown: Int
+            var notGenuine: Int
             var savedSeconds: Double
             var wouldBe: [String: Int]
+            var runbooks: [Runbook]
             var rows: [Row]
         }
 
         func run() async throws {
             let days = days
-            let report = try await options.use { bus in
+            let (report, forged) = try await options.use { bus in
                 let since = ProcessContext.now().rawValue - Int64(days * 86_400_000)
                 var cases: [ShadowReport.Case] = []
+                var forged = 0
                 for filed in try await bus.desk.recent(limit: 10_000) where filed.record.state == .shadow {
-                    guard let plan = try? filed.record.plan(), plan.created.rawValue >= since else { continue }
-                    let data = try await bus.store.fields(bus.keys.incident(plan.incidentID, filed.partition))["data"]
-                    let reason = filed.record.reason
-                    let disposition = reason.firstRange(of: "it would be ").map { range in
-                        String(reason[range.upperBound...].prefix { $0 != ":" })
+                    guard let plan = try? bus.configuration.verifier.genuine(filed.record) else {
+                        forged += 1
+                        continue
                     }
+                    guard plan.created.rawValue >= since else { continue }
+                    let data = try await bus.store.fields(bus.keys.incident(plan.incidentID, filed.partition))["data"]
                     cases.append(
                         ShadowReport.Case(
-                            plan: plan, id: filed.record.id, disposition: disposition ?? "unknown",
+                            plan: plan, id: filed.record.id, reason: filed.record.reason,
                             incident: data.flatMap { try? Incident(json: $0) }))
                 }
-                return ShadowReport(cases, now: ProcessContext.now())
+                return (ShadowReport(cases, now: ProcessContext.now()), forged)
             }
-            output == .json ? try printJSON(Self.encoded(report)) : print(Self.text(report, days: days))
+            guard output == .text else { return try printJSON(Self.encoded(report, forged)) }
+            print(Self.text(report, days: days))
+            if forged > 0 {
+                print("\n\(forged) records are not genuine plans of a planner of the policy, and not counted")
+            }
         }
 
-        private static func encoded(_ report: ShadowReport) -> Output {
+        private static func encoded(_ report: ShadowReport, _ forged: Int) -> Output {
             Output(
-                plans: report.rows.count, helpful: report.helpful, needless: report.needless, unknown: report.unknown,
-                savedSeconds: report.saved, wouldBe: report.dispositions,
+                plans: report.rows.count, helpful: report.helpful, needless: report.needless,
+                leftToPeople: report.leftToPeople, unknown: report.unknown, notGenuine: forged,
+                savedSeconds: report.saved,
+                wouldBe: Dictionary(uniqueKeysWithValues: report.dispositions.map { ($0.key.rawValue, $0.value) }),
+                runbooks: report.summaries.map {
+                    .init(
+                        runbook: $0.runbook, plans: $0.plans, helpful: $0.helpful, savedSeconds: $0.saved,
+                        succeeded: $0.succeeded, executed: $0.executed)
+                },
                 rows: report.rows.map {
                     .init(
-                        plan: $0.id, runbook: $0.runbook, target: $0.target, wouldBe: $0.disposition,
-                        incidentSeconds: $0.lasted, neededSeconds: $0.needed, savedSeconds: $0.saved)
+                        plan: $0.id, runbook: $0.runbook, target: $0.target, wouldBe: $0.disposition.rawValue,
+                        reason: $0.reason, incidentSeconds: $0.lasted, ongoing: $0.isOngoing,
+                        neededSeconds: $0.needed, savedSeconds: $0.saved)
                 })
         }
 
         private static func text(_ report: ShadowReport, days: Double) -> String {
+            let span = "within \(Readable.number(days)) days"
             guard !report.rows.isEmpty else {
-                return "no plans of shadow mode within \(Readable.number(days)) days; 'risk.mode: shadow' records them"
+                return "no plans of shadow mode \(span); 'risk.mode: shadow' records them"
             }
-            let kinds = report.dispositions.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }
+            func count(_ disposition: ShadowReport.Disposition) -> Int { report.dispositions[disposition] ?? 0 }
+            func plural(_ number: Int, _ one: String, _ many: String) -> String {
+                "\(number) \(number == 1 ? one : many)"
+            }
             var lines = [
-                "\(report.rows.count) plans within \(Readable.number(days)) days, which would have been: "
-                    + kinds.joined(separator: ", "),
-                "\(report.helpful) could have ended their incident sooner, by \(Readable.duration(report.saved)) in all",
-                "\(report.needless) incidents were over by themselves before; \(report.unknown) are no longer known",
+                "\(plural(report.rows.count, "plan", "plans")) \(span): \(count(.auto)) would have run without approval, "
+                    + "\(count(.approval)) with, \(count(.people)) would have been left to people",
+                "\(report.helpful) could have ended \(report.helpful == 1 ? "its" : "their") incident sooner, by "
+                    + "\(Readable.duration(report.saved)) in all",
+                "\(plural(report.needless, "incident was", "incidents were")) over without a repair before it was done; "
+                    + "\(plural(report.unknown, "is", "are")) no longer known",
                 "",
             ]
-            var table = [["PLAN", "RUNBOOK", "TARGET", "WOULD BE", "INCIDENT", "NEEDED", "SAVED"]]
-            table += report.rows.map { row in
+            var runbooks = [["RUNBOOK", "PLANS", "A HELP", "SAVED", "CARRIED OUT SO FAR"]]
+            runbooks += report.summaries.map { summary in
                 [
-                    row.id, Terminal.safe(row.runbook), Terminal.safe(row.target), row.disposition,
-                    row.lasted.map { Readable.duration($0) } ?? "?", Readable.duration(row.needed),
-                    Readable.duration(row.saved),
+                    Terminal.safe(summary.runbook), "\(summary.plans)", "\(summary.helpful)",
+                    Readable.duration(summary.saved),
+                    summary.executed == 0 ? "never" : "\(summary.succeeded) of \(summary.executed) verified",
+                ]
+            }
+            lines += [Terminal.table(runbooks), ""]
+            var table = [["PLAN", "RUNBOOK", "TARGET", "WOULD BE", "INCIDENT", "NEEDED", "SAVED", "BECAUSE"]]
+            table += report.rows.map { row in
+                let lasted = row.lasted.map { Readable.duration($0) + (row.isOngoing ? " so far" : "") }
+                return [
+                    row.id, Terminal.safe(row.runbook), Terminal.safe(row.target), row.disposition.rawValue,
+                    lasted ?? "not known", Readable.duration(row.needed),
+                    row.saved > 0 ? Readable.duration(row.saved) : "-", Terminal.safe(row.reason),
                 ]
             }
             lines.append(Terminal.table(table))

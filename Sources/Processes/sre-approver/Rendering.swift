@@ -1,4 +1,5 @@
 import Authority
+import Decision
 import Foundation
 import Model
 import Remediation
@@ -108,9 +109,12 @@ struct PlanRendering {
         if impact.estimatedSeconds > 0 {
             lines.append("  takes at most \(Readable.duration(Double(impact.estimatedSeconds)))")
         }
-        let share =
-            impact.executed == 0 ? "never carried out before" : "\(impact.succeeded) of \(impact.executed) verified"
-        lines.append("  \(share)")
+        let interval = TrackRecord.interval(impact.succeeded, of: impact.executed)
+        lines.append(
+            impact.executed == 0
+                ? "  never carried out before"
+                : "  \(impact.succeeded) of \(impact.executed) verified, \(Int(interval.lowerBound * 100))-"
+                    + "\(Int(interval.upperBound * 100)) % at 95 %")
         lines += impact.conflicts.map { "  \(terminal.paint("!", "33")) \(Terminal.safe($0))" }
         guard !impact.changes.isEmpty else { return lines }
         lines += ["", terminal.bold("changes, by the server's dry run")]
@@ -130,7 +134,9 @@ struct PlanRendering {
         let line =
             "  \(step.index + 1). \(Terminal.safe(step.description))  [\(Terminal.safe(action)), \(step.timeoutSeconds) s]"
         guard let pin = step.action.pin else { return line }
-        return line + "\n     pinned to uid \(Terminal.safe(pin.uid)), generation \(pin.generation)"
+        // Kinds that do not count it, and objects as an earlier step leaves them, have none.
+        let generation = pin.generation > 0 ? ", generation \(pin.generation)" : ""
+        return line + "\n     pinned to uid \(Terminal.safe(pin.uid))\(generation)"
     }
 
     /// How long ago a plan was made.
