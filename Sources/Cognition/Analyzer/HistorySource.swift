@@ -16,11 +16,19 @@ package struct HistorySeries: Sendable {
     private var loose: [Sample] = []
 
     /// A history without points yet.
-    package init(id: SeriesID, entity: Entity, start: Int64, step: Int64) {
+    ///
+    /// - Parameter points: how many there will be, so that they are not moved while they come.
+    package init(id: SeriesID, entity: Entity, start: Int64, step: Int64, points: Int = 0) {
         self.id = id
         self.entity = entity
         self.start = start
         self.step = max(1, step)
+        values.reserveCapacity(min(1 << 24, max(0, points)))
+    }
+
+    /// Bytes beside the value itself.
+    package var heapBytes: Int {
+        MemoryLayout<Float>.stride * values.capacity + MemoryLayout<Sample>.stride * loose.capacity
     }
 
     /// A history as it is.

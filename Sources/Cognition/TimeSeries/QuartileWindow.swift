@@ -8,7 +8,7 @@ struct QuartileWindow: Sendable, Equatable {
     /// Values that are kept.
     static let capacity = 32
 
-    /// Ascending, between two infinities. Of equal values the newer ones stand first.
+    /// Ascending between two infinities; of equal values the newer ones stand first.
     private var sorted = [-Double.infinity, .infinity]
     /// Of the value at each place of the ring.
     private var ranks: [UInt8] = []

@@ -62,7 +62,7 @@ package struct MetricHistory: HistorySource {
                         entity: definition.entity(
                             labels: part.labels, cluster: configuration.settings.cluster,
                             defaultNamespace: configuration.settings.defaultNamespace),
-                        start: start, step: step)
+                        start: start, step: step, points: Int((end - start) / step) + 1)
                 }
                 for point in part.points {
                     series[part.labels]?.append(Sample(timestamp: point.time.rawValue, value: point.value))
