@@ -67,6 +67,16 @@ package struct FoundLimit: Sendable, Equatable {
         self.limit = limit
     }
 
+    /// Why none of the limits is about any of the series, for people; `nil` when one is, or when there are none.
+    package static func mismatch(_ found: [FoundLimit], _ series: [SeriesID]) -> String? {
+        guard let first = found.first, let one = series.first, series.allSatisfy({ best(found, for: $0) == nil })
+        else { return nil }
+        func text(_ labels: [String: String]) -> String {
+            "{" + labels.sorted { $0.key < $1.key }.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: ",") + "}"
+        }
+        return "no series carries the labels of a limit: limits have \(text(first.labels)), series \(text(one.labels))"
+    }
+
     /// The limit of a series: of those that are about it the one from the most reliable source, of these the one with the
     /// most labels, of these the first to be reached.
     package static func best(_ found: [FoundLimit], for series: SeriesID) -> SeriesLimit? {
