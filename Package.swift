@@ -321,7 +321,7 @@ let package = Package(
                 "Authority", "Bus", "Decision", "KubeSimulator", "Kubernetes", "Model", "Remediation", "Signatures",
                 "WireFormat",
             ]),
-        tests("ProcessTests", ["Analyzer", "Bus", "Model", "RedisBus", "Signatures", "WireFormat"]),
+        tests("ProcessTests", ["Analyzer", "Bus", "Model", "RedisBus", "Signatures", "TimeSeries", "WireFormat"]),
         tests(
             "GatewayTests",
             [

@@ -157,6 +157,10 @@ package struct BaselineLearner: Sendable {
         let recent = try await history.recent(of: metric, days: configuration.learningDays)
         let newest = Dictionary(recent.map { ($0.id, $0) }) { $1 }
         let limits = await limits(of: metric)
+        if let mismatch = limits.flatMap({ FoundLimit.mismatch($0, all.map(\.id)) }) {
+            logger.warning("limits do not fit", metadata: ["metric": "\(metric)", "reason": "\(mismatch)"])
+        }
+        let known = limits == nil ? try await knownLimits(all) : [:]
         var pending = Batch()
         var points = 0
         var skipped = 0
@@ -166,7 +170,9 @@ package struct BaselineLearner: Sendable {
                 var learned = try await Self.learn(
                     series, recent: newest[series.id], watched, configuration.baseline)
                 if !watched.findsLimits { learned.limit = nil }
-                if let found = FoundLimit.best(limits, for: series.id) { learned.limit = found }
+                if let found = limits.map({ FoundLimit.best($0, for: series.id) }) ?? known[series.id] {
+                    learned.limit = found
+                }
                 let record = BaselineRecord(series.id, learnedAt: now(), learned: learned)
                 let partition = Partition(of: series.entity, count: partitions)
                 pending.fields[partition, default: []].append(
@@ -191,15 +197,32 @@ package struct BaselineLearner: Sendable {
         return (learned, skipped)
     }
 
-    /// What is known of limits elsewhere; a source that does not answer is no reason not to learn.
-    private func limits(of metric: String) async -> [FoundLimit] {
+    /// What is known of limits elsewhere; `nil` when it cannot be asked for, which is no reason not to learn.
+    private func limits(of metric: String) async -> [FoundLimit]? {
         do {
             return try await history.limits(of: metric)
         } catch {
             logger.warning(
-                "limits were not found", metadata: ["metric": "\(metric)", "reason": "\(error)"])
-            return []
+                "limits were not found, those that are known stay",
+                metadata: ["metric": "\(metric)", "reason": "\(error)"])
+            return nil
         }
+    }
+
+    /// Limits from elsewhere that the last run has found.
+    private func knownLimits(_ all: [HistorySeries]) async throws -> [SeriesID: SeriesLimit] {
+        var known: [SeriesID: SeriesLimit] = [:]
+        for partition in Set(all.map { Partition(of: $0.entity, count: partitions) }) {
+            let names = all.map { "\($0.id)" }
+            let records = try await store.fields(keys.baselines(partition))
+            for bytes in names.compactMap({ records[$0] }) {
+                guard let record = try? JSONDecoder().decode(BaselineRecord.self, from: Data(bytes)),
+                    let limit = record.learned.limit, limit.source != .learned
+                else { continue }
+                known[record.id] = limit
+            }
+        }
+        return known
     }
 
     private func note(_ baseline: Baseline, of series: SeriesID) {

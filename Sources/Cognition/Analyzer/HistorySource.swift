@@ -16,11 +16,19 @@ package struct HistorySeries: Sendable {
     private var loose: [Sample] = []
 
     /// A history without points yet.
-    package init(id: SeriesID, entity: Entity, start: Int64, step: Int64) {
+    ///
+    /// - Parameter points: how many there will be, so that they are not moved while they come.
+    package init(id: SeriesID, entity: Entity, start: Int64, step: Int64, points: Int = 0) {
         self.id = id
         self.entity = entity
         self.start = start
         self.step = max(1, step)
+        values.reserveCapacity(min(1 << 24, max(0, points)))
+    }
+
+    /// Bytes beside the value itself.
+    package var heapBytes: Int {
+        MemoryLayout<Float>.stride * values.capacity + MemoryLayout<Sample>.stride * loose.capacity
     }
 
     /// A history as it is.
@@ -57,6 +65,16 @@ package struct FoundLimit: Sendable, Equatable {
     package init(labels: [String: String], limit: SeriesLimit) {
         self.labels = labels
         self.limit = limit
+    }
+
+    /// Why none of the limits is about any of the series, for people; `nil` when one is, or when there are none.
+    package static func mismatch(_ found: [FoundLimit], _ series: [SeriesID]) -> String? {
+        guard let first = found.first, let one = series.first, series.allSatisfy({ best(found, for: $0) == nil })
+        else { return nil }
+        func text(_ labels: [String: String]) -> String {
+            "{" + labels.sorted { $0.key < $1.key }.map { "\($0.key)=\"\($0.value)\"" }.joined(separator: ",") + "}"
+        }
+        return "no series carries the labels of a limit: limits have \(text(first.labels)), series \(text(one.labels))"
     }
 
     /// The limit of a series: of those that are about it the one from the most reliable source, of these the one with the

@@ -20,7 +20,7 @@ package struct Band: Sendable, Equatable, Codable {
     /// Signed distance of a value from `expected`: 3 at the upper edge, -3 at the lower one; 0 when not finite.
     package func deviation(of value: Double) -> Double {
         let residual = value - expected
-        let width = (residual < 0 ? expected - lower : upper - expected) / 3
+        let width = (residual < 0 ? expected - lower : upper - expected) * (1.0 / 3)
         let deviation = residual / max(width, scale)
         return deviation.isFinite ? deviation : 0
     }

@@ -2,13 +2,6 @@
 struct PoolForecast {
     /// Steps of the picture.
     private static let pictureSteps = 24
-    /// Middles of ten equally probable parts of a normal distribution.
-    private static let nodes = [-1.645, -1.036, -0.674, -0.385, -0.126, 0.126, 0.385, 0.674, 1.036, 1.645]
-
-    /// Past breaches without which analogs tell nothing.
-    private static let leastEvents = 3
-    private static let analogWeight = 0.4
-
     private let pool: ForecastPool
     private let horizon: Double
     /// Times of passage in seconds with their weights, ascending; those beyond the horizon are left out.
@@ -38,23 +31,10 @@ struct PoolForecast {
     func picture(from timestamp: Int64, sign: Double) -> [QuantilePoint] {
         (1...Self.pictureSteps).map { step in
             let seconds = horizon * Double(step) / Double(Self.pictureSteps)
-            let values = pool.members.flatMap { member -> [(value: Double, weight: Double)] in
-                let middle = pool.value(member, after: seconds)
-                let deviation = pool.deviation(member, after: seconds)
-                return Self.nodes.map { (sign * (middle + $0 * deviation), member.weight) }
-            }.sorted { $0.value < $1.value }
-            let total = values.reduce(0) { $0 + $1.weight }
-            func quantile(_ share: Double) -> Double {
-                var sum = 0.0
-                for entry in values {
-                    sum += entry.weight
-                    if sum >= share * total { return entry.value }
-                }
-                return values.last?.value ?? 0
-            }
+            let mixture = PoolMixture(pool, after: seconds, sign: sign)
             return QuantilePoint(
-                timestamp: timestamp &+ Int64(seconds * 1_000), p10: quantile(0.1), p50: quantile(0.5),
-                p90: quantile(0.9))
+                timestamp: timestamp &+ Int64(seconds * 1_000), p10: mixture.quantile(0.1) ?? 0,
+                p50: mixture.quantile(0.5) ?? 0, p90: mixture.quantile(0.9) ?? 0)
         }
     }
 }

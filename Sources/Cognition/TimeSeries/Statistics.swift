@@ -61,7 +61,7 @@ enum Statistics {
     /// Independent normal noise exceeds 4.5 once in 150,000 points.
     static func score(deviation: Double) -> Double {
         guard !deviation.isNaN else { return 0 }
-        let share = deviation / 4.5
+        let share = deviation * (1 / 4.5)
         return 1 - exp2(logarithm * share * share)
     }
 

@@ -62,7 +62,7 @@ package struct MetricHistory: HistorySource {
                         entity: definition.entity(
                             labels: part.labels, cluster: configuration.settings.cluster,
                             defaultNamespace: configuration.settings.defaultNamespace),
-                        start: start, step: step)
+                        start: start, step: step, points: Int((end - start) / step) + 1)
                 }
                 for point in part.points {
                     series[part.labels]?.append(Sample(timestamp: point.time.rawValue, value: point.value))
@@ -79,6 +79,8 @@ package struct MetricHistory: HistorySource {
     }
 
     /// The declared limit, else those of the metric's companion and of alerting rules.
+    ///
+    /// - Throws: `SourceError`; one of a `limit_query` names the metric and the query.
     package func knownLimits(of definition: MetricDefinition) async throws -> [FoundLimit] {
         if let limit = definition.limit {
             let declared = SeriesLimit(
@@ -88,7 +90,7 @@ package struct MetricHistory: HistorySource {
         }
         var found: [FoundLimit] = []
         if let query = definition.limitQuery {
-            found += try await source.instant(query, at: nil).series.compactMap { series in
+            found += try await companion(query, of: definition).series.compactMap { series in
                 guard let value = series.points.last?.value, value.isFinite else { return nil }
                 return FoundLimit(
                     labels: series.labels,
@@ -110,6 +112,16 @@ package struct MetricHistory: HistorySource {
                         reason: threshold.reason)))
         }
         return found
+    }
+
+    /// The answer to a metric's `limit_query`, whose errors name the metric.
+    private func companion(_ query: String, of definition: MetricDefinition) async throws(SourceError) -> RangeResult {
+        do {
+            return try await source.instant(query, at: nil)
+        } catch {
+            throw SourceError(
+                error.kind, "limit_query of \(definition.name): '\(query)': \(error)", retryAfter: error.retryAfter)
+        }
     }
 }
 

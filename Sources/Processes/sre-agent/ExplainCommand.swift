@@ -69,6 +69,7 @@ struct ExplainCommand: AsyncParsableCommand {
         ]
         let limit = series.limit ?? learnedLimit(run.points.map(\.sample), series)
         if let limit { lines.append("limit: \(amount(limit.value)) (\(limit.source.rawValue)): \(limit.reason)") }
+        if let mismatch = series.mismatch { lines.append("limit: \(mismatch)") }
         // Without a limit only the path is asked for: this one is beyond all values that count.
         let breach = BreachForecaster.forecast(
             recent: run.points.map(\.sample), limit: limit?.value ?? 9.9e149,

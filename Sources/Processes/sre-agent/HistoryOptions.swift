@@ -37,6 +37,8 @@ struct HistoryOptions: ParsableArguments {
         var incidents: [ClosedRange<Int64>] = []
         /// Limit that is declared or was found elsewhere.
         var limit: SeriesLimit?
+        /// Why limits that were found are not about any of the series; `nil` when one is.
+        var mismatch: String?
         /// What the metrics map says; `nil` for a file with a metric that is not in it.
         var definition: MetricDefinition?
     }
@@ -78,12 +80,13 @@ struct HistoryOptions: ParsableArguments {
             throw AgentFailure("\(settings.url) has no series of '\(metric)'\(label.map { " with \($0)" } ?? "") then")
         }
         let limits = try await MetricHistory(source: client) { configuration }.knownLimits(of: definition)
+        let mismatch = FoundLimit.mismatch(limits, series.map { SeriesID(metric: metric, labels: $0.labels) })
         return series.map { series in
             History(
                 name: "\(SeriesID(metric: metric, labels: series.labels))", labels: series.labels,
                 samples: series.points.map { Sample(timestamp: $0.time.rawValue, value: $0.value) },
                 limit: FoundLimit.best(limits, for: SeriesID(metric: metric, labels: series.labels)),
-                definition: definition)
+                mismatch: mismatch, definition: definition)
         }
     }
 

@@ -16,6 +16,9 @@ struct ForecastCommand: ParsableCommand {
     @Option(help: "Days of history that are used at most.")
     var days: Int?
 
+    @Option(help: "Forecaster: \(ForecastMethod.allCases.map(\.rawValue).joined(separator: ", ")).")
+    var method = ForecastMethod.standard
+
     func validate() throws {
         if let days, days < 1 { throw ValidationError("--days must be at least 1") }
     }
@@ -30,7 +33,7 @@ struct ForecastCommand: ParsableCommand {
             let begun = ContinuousClock.now
             let path: ForecastPath
             do throws(ForecastError) {
-                path = try AutoregressionPool(fitting: history, seasons: [24, 168]).forecast(horizon: 48)
+                path = try method.type.init(fitting: history, seasons: [24, 168]).forecast(horizon: 48)
             } catch {
                 throw ValidationError("train.csv, series '\(columns.first ?? "")': \(error)")
             }
@@ -43,3 +46,5 @@ struct ForecastCommand: ParsableCommand {
         print("\(elapsed.count) series, ms a series: mean \(mean), least \(least), most \(most)")
     }
 }
+
+extension ForecastMethod: ExpressibleByArgument {}

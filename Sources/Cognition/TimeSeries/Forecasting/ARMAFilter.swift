@@ -16,7 +16,8 @@ struct ARMAFilter {
         var state: [Double]
     }
 
-    private let size: Int
+    /// Numbers of the state.
+    let size: Int
     /// Autoregression and moving average of the state's form, padded with 0 to its size.
     private let ar: [Double]
     private let response: [Double]

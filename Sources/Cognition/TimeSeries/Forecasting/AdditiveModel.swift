@@ -53,7 +53,7 @@ package struct AdditiveModel: Forecaster {
 
     /// The distribution of the next values: noise, and slopes that may change again.
     package func forecast(horizon: Int) -> ForecastPath {
-        let steps = 0..<max(0, horizon)
+        let steps = Self.steps(horizon)
         let means = steps.map { step in
             let row = Self.row(points + step, of: points, changes: changes, periods: periods, pairs: pairs)
             return size * zip(row, coefficients).reduce(0) { $0 + $1.0 * $1.1 }
@@ -68,6 +68,16 @@ package struct AdditiveModel: Forecaster {
             return size * (noise * noise + drift).squareRoot()
         }
         return ForecastPath(means: means, deviations: deviations) { max(-1e150, min(1e150, $0)) }
+    }
+
+    /// Whether a stored state can be gone on with.
+    package var isConsistent: Bool {
+        guard (1...Self.maximumPoints).contains(points), (0...Self.changePoints).contains(changes),
+            periods.count == pairs.count, periods.allSatisfy({ (2...Self.maximumPoints).contains($0) }),
+            pairs.allSatisfy({ (0...4).contains($0) })
+        else { return false }
+        return coefficients.count == 2 + changes + 2 * pairs.reduce(0, +) && coefficients.areUsable
+            && (0..<1e155).contains(size) && (0..<1e155).contains(noise)
     }
 
     /// Level, slope, changes of slope, and Fourier pairs at a point; time is a share of the history.

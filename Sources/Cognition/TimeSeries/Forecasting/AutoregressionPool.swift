@@ -30,11 +30,15 @@ package struct AutoregressionPool: Forecaster {
     /// The distribution of the next values.
     package func forecast(horizon: Int) -> ForecastPath {
         guard !members.isEmpty else {
-            let flat = Array(repeating: last, count: max(0, horizon))
+            let flat = Array(repeating: last, count: Self.steps(horizon).count)
             return ForecastPath(p10: flat, p50: flat, p90: flat)
         }
-        return .averaged(members.map { $0.forecast(horizon: horizon) })
+        let steps = Self.steps(horizon)
+        return .averaged(members.map { $0.forecast(horizon: steps.count) })
     }
+
+    /// Whether a stored state can be gone on with.
+    package var isConsistent: Bool { members.count <= 4 && members.allSatisfy(\.isConsistent) && abs(last) < 1e150 }
 
     private static func designs(_ seasons: [Int], points: Int) -> [RobustAutoregression.Design] {
         let usable = seasons.filter { 3 * $0 <= points }

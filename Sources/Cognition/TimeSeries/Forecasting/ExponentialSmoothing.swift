@@ -75,7 +75,7 @@ package struct ExponentialSmoothing: Forecaster {
         var slope = 0.0
         var damped = 1.0
         var sum = 1.0
-        for step in 0..<max(0, horizon) {
+        for step in Self.steps(horizon) {
             damped *= parameters.damping
             slope += damped
             let period = state.season.count
@@ -87,6 +87,13 @@ package struct ExponentialSmoothing: Forecaster {
             sum += response * response
         }
         return ForecastPath(means: means, deviations: deviations)
+    }
+
+    /// Whether a stored state can be gone on with.
+    package var isConsistent: Bool {
+        let shares = [parameters.level, parameters.trend, parameters.season, parameters.damping]
+        return shares.allSatisfy { (0...1).contains($0) } && (state.season + [state.level, state.slope]).areUsable
+            && (0..<1e305).contains(variance)
     }
 
     /// One-step errors squared and summed, the last state, and the one-step forecasts.

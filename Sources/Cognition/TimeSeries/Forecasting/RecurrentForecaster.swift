@@ -101,12 +101,22 @@ package struct RecurrentForecaster: Forecaster {
         var memory = memory
         var value = standardised(last)
         var means: [Double] = []
-        for step in 0..<max(0, horizon) {
+        for step in Self.steps(horizon) {
             value = max(-8, min(8, value + network.predict(input(value, at: index + step), &memory)))
             means.append(value * width + center)
         }
         let noise = squares.squareRoot() * width
         return ForecastPath(means: means, deviations: means.indices.map { noise * Double($0 + 1).squareRoot() })
+    }
+
+    /// Whether a stored state can be gone on with.
+    package var isConsistent: Bool {
+        network.isConsistent && network.inputs == 1 + 2 * periods.count && network.hidden == Self.hidden
+            && [memory, pieceMemory].allSatisfy { $0.output.count == Self.hidden && $0.cell.count == Self.hidden }
+            && periods.allSatisfy { (2...Self.maximumPoints).contains($0) } && pending.count < Self.piece
+            && (pending.count...1 << 60).contains(index) && width > 0 && (0..<1e300).contains(squares)
+            && [pending, [center, width, last], memory.output, memory.cell, pieceMemory.output, pieceMemory.cell]
+                .allSatisfy(\.areUsable)
     }
 
     private func standardised(_ value: Double) -> Double { max(-8, min(8, (value - center) / width)) }

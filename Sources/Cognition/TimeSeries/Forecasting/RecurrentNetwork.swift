@@ -50,6 +50,14 @@ struct RecurrentNetwork: Sendable, Equatable, Codable {
         second = first
     }
 
+    /// Whether the parts of a stored state fit each other.
+    var isConsistent: Bool {
+        guard (1...64).contains(inputs), (1...64).contains(hidden) else { return false }
+        let count = readOut + hidden + 1
+        return [weights, first, second].allSatisfy { $0.count == count && $0.areUsable }
+            && second.allSatisfy { $0 >= 0 } && (0...1e9).contains(updates)
+    }
+
     /// Memory of a network that has seen nothing.
     var blank: Memory {
         Memory(output: Array(repeating: 0, count: hidden), cell: Array(repeating: 0, count: hidden))

@@ -72,6 +72,17 @@ struct RobustAutoregression: Sendable, Equatable, Codable {
         bounds = (low - (high - low) / 2)...(high + (high - low) / 2)
     }
 
+    /// Whether the parts of a stored state fit each other.
+    var isConsistent: Bool {
+        let count = design.lags.count + 1
+        return design.lags.allSatisfy { $0 > 0 } && (design.lags.max() ?? 0) == tail.count && design.difference >= 0
+            && levels.count == max(1, design.difference) && (0...1_000).contains(design.harmonics)
+            && (1...1_000_000).contains(design.period) && coefficients.count == count + 2 * design.harmonics
+            && (0..<1 << 40).contains(points) && noise >= 0
+            && [coefficients, levels, tail, [center, width, noise, bounds.lowerBound, bounds.upperBound]]
+                .allSatisfy(\.areUsable)
+    }
+
     /// The distribution of the next values.
     func forecast(horizon: Int) -> ForecastPath {
         guard horizon > 0 else { return ForecastPath(p10: [], p50: [], p90: []) }

@@ -79,7 +79,7 @@ package struct SeasonalARIMA: Forecaster {
 
     /// The distribution of the next values.
     package func forecast(horizon: Int) -> ForecastPath {
-        let horizon = max(0, horizon)
+        let horizon = Self.steps(horizon).count
         let filter = Self.filter(order, coefficients)
         let isFitted = filter != nil && !state.isEmpty
         var means = isFitted ? filter?.means(from: state, horizon: horizon) ?? [] : Array(repeating: 0, count: horizon)
@@ -96,6 +96,20 @@ package struct SeasonalARIMA: Forecaster {
             return (variance * sum).squareRoot()
         }
         return ForecastPath(means: path, deviations: deviations) { max(-1e150, min(1e150, $0)) }
+    }
+
+    /// Whether a stored state can be gone on with.
+    package var isConsistent: Bool {
+        let counts = [order.ar, order.ma, order.seasonalAR, order.seasonalMA]
+        guard counts.allSatisfy({ (0...8).contains($0) }), (0...2).contains(order.differences),
+            (0...1).contains(order.seasonalDifferences), (1...Self.maximumPoints).contains(order.period),
+            coefficients.count == order.parameters,
+            tail.count == max(1, order.differences + order.period * order.seasonalDifferences)
+        else { return false }
+        // A state that was not fitted is empty.
+        let filter = Self.filter(order, coefficients)
+        return (state.isEmpty || filter?.size == state.count) && (0..<1e305).contains(variance)
+            && [coefficients, state, tail, [mean]].allSatisfy(\.areUsable)
     }
 
     /// The filter of the product of the plain and the seasonal polynomials; `nil` when one of the four has a root on or

@@ -23,9 +23,12 @@ package struct SeasonalNaive: Forecaster {
 
     /// The distribution of the next values.
     package func forecast(horizon: Int) -> ForecastPath {
-        let steps = 0..<max(0, horizon)
+        let steps = Self.steps(horizon)
         return ForecastPath(
             means: steps.map { season[$0 % season.count] },
             deviations: steps.map { deviation * Double($0 / season.count + 1).squareRoot() })
     }
+
+    /// Whether a stored state can be gone on with.
+    package var isConsistent: Bool { !season.isEmpty && season.areUsable && [deviation].areUsable && deviation >= 0 }
 }
