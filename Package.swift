@@ -181,9 +181,9 @@ let package = Package(
         process(
             "sre-agent",
             [
-                "Analyzer", "Authority", "Bus", "Decision", "Model", "Perception", "Prometheus", "RedisBus",
-                "RedisClient",
-                "Settings", "Signatures", "TimeSeries", "WireFormat",
+                "Analyzer", "Authority", "Bus", "Decision", "Kubernetes", "Model", "Perception", "Prometheus",
+                "RedisBus",
+                "RedisClient", "Remediation", "Settings", "Signatures", "TimeSeries", "WireFormat",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -334,7 +334,7 @@ let package = Package(
             ]),
         tests("SignaturesTests", ["Signatures"]),
         tests("AuthorityTests", ["Authority", "Model", "Signatures", "WireFormat"]),
-        tests("RemediationTests", ["Model", "Remediation"]),
+        tests("RemediationTests", ["Bus", "Model", "Remediation"]),
     ]
 )
 

@@ -183,6 +183,27 @@ import Testing
                 steps: [], time: Self.now, runbook: "r"))
     }
 
+    @Test func claimsAreReadFromTheListThatKubectlPrints() async throws {
+        let estate = Estate()
+        let claims = KubernetesClaims(client: estate.client, namespace: "sre-agent")
+        let made = try #require(try await claims.create(claim("one", term: 1)))
+        let path = "/apis/coordination.k8s.io/v1/namespaces/sre-agent/leases"
+        let other: JSONValue = [
+            "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+            "metadata": ["name": "leader", "namespace": "sre-agent"], "spec": ["holderIdentity": "x"],
+        ]
+        _ = try await estate.client.create(path, other)
+        let items = try await estate.client.list(path).items.map(\.value)
+        let list: JSONValue = ["kind": "List", "items": .array(items)]
+        #expect(try KubernetesClaims.claims(inList: try JSONEncoder().encode(list)) == [made])
+        for bad in ["", "null", "[]", "{}", #"{"items":{}}"#] {
+            #expect(throws: KubernetesError.self) { try KubernetesClaims.claims(inList: Data(bad.utf8)) }
+        }
+        let broken = String(decoding: try JSONEncoder().encode(list), as: UTF8.self)
+            .replacing("leaseTransitions", with: "transitions")
+        #expect(throws: KubernetesError.self) { try KubernetesClaims.claims(inList: Data(broken.utf8)) }
+    }
+
     @Test func thereIsOneClaimAndOnlyItsVersionIsReplaced() async throws {
         let estate = Estate()
         let claims = KubernetesClaims(client: estate.client, namespace: "sre-agent")

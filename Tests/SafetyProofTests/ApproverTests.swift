@@ -55,6 +55,19 @@ import WireFormat
             #expect(try run("unfreeze").contains("allowed again"))
             #expect(try await processes.wait(for: second.hash, while: executor) == .succeeded)
             #expect(try await processes.effects().count == 2)
+            // The cluster's own record of what was carried out and the audit say the same.
+            let claims = NSTemporaryDirectory() + "claims-\(UUID().uuidString)"
+            defer { try? FileManager.default.removeItem(atPath: claims) }
+            func keep(_ labels: String) throws {
+                try processes.kubectl(["get", "leases", "-n", "sre-agent", "-l", labels, "-o", "json"])
+                    .write(toFile: claims, atomically: true, encoding: .utf8)
+            }
+            try keep("sre-agent.io/claim=true")
+            let held = try processes.agent(["audit", "verify", "--claims", claims])
+            #expect(held.status == 0 && held.text.contains(", 2 claims"), "\(held.text)")
+            try keep("sre-agent.io/claim=none")
+            let missing = try processes.agent(["audit", "verify", "--claims", claims])
+            #expect(missing.status == 1 && missing.text.contains("there is no claim on it"), "\(missing.text)")
             // What was changed is put back by one command, as it was.
             #expect(try run("show", second.id).contains("carried out"))
             let backup = try run("backup", second.id)

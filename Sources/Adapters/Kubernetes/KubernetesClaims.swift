@@ -1,3 +1,4 @@
+import Foundation
 import Model
 import Remediation
 import WireFormat
@@ -87,6 +88,16 @@ package struct KubernetesClaims: ClaimStore {
             removed += 1
         }
         return removed
+    }
+
+    /// The claims in a list of Leases, as `kubectl get leases -o json` prints it; other Leases are passed over.
+    ///
+    /// - Throws: `KubernetesError` for what is no such list, and for a claim that cannot be read.
+    package static func claims(inList json: Data) throws -> [Claim] {
+        guard let list = try? JSONValue(json: json), case .array(let items)? = list["items"] else {
+            throw KubernetesError(.refused, "it is not a list of Leases as 'kubectl get leases -o json' prints it")
+        }
+        return try items.map(KubernetesObject.init).filter { $0.labels[label] == "true" }.map(claim)
     }
 
     private static func error(_ error: any Error) -> ClaimError {

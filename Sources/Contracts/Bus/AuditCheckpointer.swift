@@ -4,7 +4,7 @@ import WireFormat
 /// Signs the heads of all chains, and records in a chain what it has lost.
 ///
 /// The newest checkpoints of each chain are remembered. A chain that no longer holds the newest one was truncated or
-/// rewritten, as by a failover to a replica that was behind: an entry `audit.epoch` with a signed ``AuditEpoch`` then
+/// rewritten, as by a failover to a replica that was behind: an entry `audit.epoch` with a signed `AuditEpoch` then
 /// says what is missing, before the chain is signed again.
 package struct AuditCheckpointer: Sendable {
     /// What a round has brought.
@@ -31,7 +31,14 @@ package struct AuditCheckpointer: Sendable {
     /// Oldest first, by partition.
     private var anchors: [Int: [AuditCheckpoint]]
 
-    /// - Parameter known: checkpoints from before, whose signatures were verified, in any order.
+    /// - Parameters:
+    ///   - cluster: name of the installation.
+    ///   - partitions: how many chains there are.
+    ///   - store: where the chains are.
+    ///   - keys: names them.
+    ///   - digest: hashes entries.
+    ///   - signer: the auditor's key.
+    ///   - known: checkpoints from before, whose signatures were verified, in any order.
     package init(
         cluster: String, partitions: Int, store: any BusStore, keys: Keys, digest: any Digest, signer: any Signer,
         known: [AuditCheckpoint] = []

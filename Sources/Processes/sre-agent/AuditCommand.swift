@@ -1,8 +1,10 @@
 import ArgumentParser
 import Bus
 import Foundation
+import Kubernetes
 import Model
 import RedisBus
+import Remediation
 import Runtime
 import Settings
 import Signatures
@@ -32,6 +34,13 @@ struct AuditCommand: AsyncParsableCommand {
 
         @OptionGroup var checkpointing: CheckpointOptions
 
+        @Option(
+            help: """
+                File with the claims on executed plans ('-': standard input), to hold against the chains: what 'kubectl \
+                get leases -n sre-agent -l sre-agent.io/claim=true -o json' prints.
+                """)
+        var claims: String?
+
         @Option(help: "Name of the cluster; default: that of the configuration.")
         var cluster: String?
 
@@ -59,10 +68,35 @@ struct AuditCommand: AsyncParsableCommand {
                 broken += 1
                 print("partition \(partition): \(Terminal.safe(problem.description))")
             }
-            guard broken == 0 else { throw ExitCode(1) }
+            let claimed = try await heldAgainstClaims(chains)
+            for problem in claimed?.breaks ?? [] { print("claims: \(Terminal.safe(problem.description))") }
+            guard broken == 0, claimed?.breaks.isEmpty ?? true else { throw ExitCode(1) }
             let vouched = checkpoints.values.reduce(0) { $0 + $1.count }
             let losses = lost == 0 ? "" : ", \(lost) recorded loss\(lost == 1 ? "" : "es")"
-            print("ok: \(total) entries in \(chains.count) partitions, \(vouched) checkpoints\(losses)")
+            print(
+                "ok: \(total) entries in \(chains.count) partitions, \(vouched) checkpoints\(losses)"
+                    + (claimed.map { ", \($0.count) claims" } ?? ""))
+        }
+
+        private func heldAgainstClaims(
+            _ chains: [Int: Chain]
+        ) async throws -> (count: Int, breaks: [AuditBreak])? {
+            guard let claims else { return nil }
+            let data =
+                claims == "-"
+                ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: claims)
+            guard let data else { throw AgentFailure("\(claims) cannot be read") }
+            let known: [Claim]
+            do {
+                known = try KubernetesClaims.claims(inList: data)
+            } catch {
+                throw AgentFailure("\(claims == "-" ? "standard input" : claims): \(error)")
+            }
+            // What cannot be decoded was named with its chain.
+            let entries = chains.sorted { $0.key < $1.key }.flatMap { $0.value.entries }.compactMap { stored in
+                try? Envelope(stored).decode() as AuditEntry
+            }
+            return (known.count, ClaimAudit(known, now: ProcessContext.now()).breaks(entries))
         }
 
         private struct Chain: Sendable {
