@@ -103,6 +103,11 @@ import WireFormat
         let grown = try await checkpointer.next(now: Fixtures.now)
         #expect(try verified(grown).map(\.sequence) == [5] && grown.losses.isEmpty)
         #expect(verifier().firstBreak(try await stored(in: store), head: nil, checkpoints: checkpoints) == nil)
+        // Between two times only a chain that grows fast.
+        try await add(3, to: store)
+        #expect(try await checkpointer.next(growth: 4, now: Fixtures.now).checkpoints.isEmpty)
+        try await add(1, to: store)
+        #expect(try verified(try await checkpointer.next(growth: 4, now: Fixtures.now)).map(\.sequence) == [9])
     }
 
     /// A replica that was behind takes over, and goes on from an older head.

@@ -64,12 +64,17 @@ package struct AuditCheckpointer: Sendable {
     }
 
     /// Looks at every chain once.
-    package mutating func next(now: Timestamp) async throws -> Round {
+    ///
+    /// - Parameters:
+    ///   - growth: entries by which a chain must have grown to be signed again, at least 1.
+    ///   - now: time of the checkpoints.
+    package mutating func next(growth: Int64 = 1, now: Timestamp) async throws -> Round {
         var round = Round()
         for partition in Partition.all(count: partitions) {
             var head = try await head(of: partition)
             if let anchor = anchors[partition.rawValue]?.last, anchor.sequence > 0 {
                 if head.sequence == anchor.sequence, head.hash == anchor.hash { continue }
+                if head.sequence > anchor.sequence, head.sequence - anchor.sequence < growth { continue }
                 let passed = try await entries(of: partition, from: anchor.sequence, to: head.sequence)
                 if !holds(anchor, passed, upTo: head.sequence) {
                     let loss = try await record(anchor, in: partition, found: head.sequence, now: now)
@@ -78,7 +83,7 @@ package struct AuditCheckpointer: Sendable {
                     head = try await self.head(of: partition)
                 }
             }
-            guard head.sequence > 0 else { continue }
+            guard head.sequence > 0, anchors[partition.rawValue] != nil || head.sequence >= growth else { continue }
             let checkpoint = AuditCheckpoint(
                 cluster: cluster, partition: partition.rawValue, sequence: head.sequence, hash: head.hash, time: now)
             round.checkpoints.append(try sign(try checkpoint.canonicalJSON()))

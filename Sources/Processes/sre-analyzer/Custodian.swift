@@ -14,6 +14,10 @@ import WireFormat
 /// Each duty has a lease of its own; one replica at a time does it.
 struct Custodian: Sendable {
     private static let checkpointRole = "audit-checkpoints"
+    /// A chain that has grown by so many entries is signed before its time.
+    private static let earlyGrowth: Int64 = 100
+    /// Seconds between two looks at the growth of the chains.
+    private static let lookSeconds = 5.0
 
     private let context: ProcessContext
     private let auditor: Ed25519Signer?
@@ -106,8 +110,12 @@ struct Custodian: Sendable {
             cluster: context.settings.cluster, partitions: context.partitions, store: context.store,
             keys: context.keys, digest: SHA256Digest(), signer: auditor, known: await known(auditor))
         var pending: [Int: String] = [:]
+        let interval = Duration.seconds(context.settings.audit.checkpointSeconds)
+        var due = ContinuousClock.now
         while true {
-            let round = try await checkpointer.next(now: ProcessContext.now())
+            let isDue = ContinuousClock.now >= due
+            if isDue { due = ContinuousClock.now + interval }
+            let round = try await checkpointer.next(growth: isDue ? 1 : Self.earlyGrowth, now: ProcessContext.now())
             round.losses.forEach(report)
             for signed in round.checkpoints {
                 let line = String(decoding: try signed.canonicalJSON(), as: UTF8.self)
@@ -118,7 +126,7 @@ struct Custodian: Sendable {
                 }
             }
             if let cluster, await keep(pending, in: cluster) { pending = [:] }
-            try await ContinuousClock().sleep(for: .seconds(context.settings.audit.checkpointSeconds))
+            try await ContinuousClock().sleep(for: min(.seconds(Self.lookSeconds), interval))
         }
     }
 
