@@ -313,6 +313,8 @@ let package = Package(
             [
                 "Bus", "Model", "Perception", "Prometheus", "RedisBus", "Settings", "WireFormat",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
         tests(

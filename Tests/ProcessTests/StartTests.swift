@@ -32,7 +32,7 @@ import Testing
             runbooks_folder: \(shared)/runbooks
             policy_file: \(shared)/policy.yaml
             redis: { url: "unix://\(folder)/redis.sock", lease_seconds: 1 }
-            prometheus: { url: "http://127.0.0.1:1" }
+            prometheus: { url: "http://user:c4nary@127.0.0.1:1" }
             \(more)
             """)
         return "\(folder)/config.yaml"
@@ -129,6 +129,7 @@ import Testing
         program.signal(SIGTERM)
         #expect(program.waitUntilExit() == 0)
         #expect(program.output.contains("waiting for Redis"))
+        #expect(program.output.contains("127.0.0.1:1/api/v1") && !program.output.contains("c4nary"))
         withExtendedLifetime(server) {}
     }
 

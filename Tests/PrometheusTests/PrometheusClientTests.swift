@@ -1,7 +1,11 @@
 import AsyncHTTPClient
+import Foundation
+import HTTPTypes
+import Hummingbird
 import Model
 import Perception
 import Prometheus
+import Synchronization
 import TestSupport
 import Testing
 
@@ -52,6 +56,47 @@ import Testing
         }
         #expect(times == (0..<25_000).map { Double(Self.begin + $0) })
         #expect(proxy.requests == 3)
+    }
+
+    @Test func passwordsOfTheAddressLetInAndAreNeverShown() async throws {
+        // bcrypt of "c4nary-pass"
+        let server = try PrometheusServer(users: [
+            "sre": "$2b$04$U//CxCoWlzK4DELCgbNquOVb.cFOzCV87bt.PP78UrUcGU6qJotha"
+        ])
+        let host = server.url.dropFirst("http://".count)
+        let admitted = client("http://sre:c4nary-pass@\(host)/")
+        #expect(admitted.address == server.url)
+        #expect(await admitted.isReady())
+        #expect(try await admitted.instant("vector(1)", at: nil).series.count == 1)
+        for url in ["http://sre:c4nary-wrong@\(host)", "http://\(host)", "http://sre:c4nary@127.0.0.1:1"] {
+            let refused = client(url)
+            #expect(await !refused.isReady())
+            await #expect { try await refused.instant("vector(1)", at: nil) } throws: { error in
+                let text = "\(error)"
+                return text.contains("127.0.0.1") && !text.contains("c4nary")
+            }
+        }
+    }
+
+    /// A token file is read anew: what replaces a token is used at once, and a missing one is said.
+    @Test func bearerTokensComeFromTheirFileForEachRequest() async throws {
+        let file = NSTemporaryDirectory() + "token-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        let seen = Mutex<[String]>([])
+        let router = Router()
+        router.post("/api/v1/query") { request, _ in
+            seen.withLock { $0.append(request.headers[.authorization] ?? "") }
+            return #"{"status":"success","data":{"resultType":"vector","result":[]}}"#
+        }
+        try await LocalServer.use(router) { url in
+            let client = PrometheusClient(url: url, http: .shared, bearerTokenFile: file)
+            await #expect { try await client.instant("up", at: nil) } throws: { "\($0)".contains(file) }
+            for token in ["one\n", "two"] {
+                try token.write(toFile: file, atomically: true, encoding: .utf8)
+                _ = try await client.instant("up", at: nil)
+            }
+        }
+        #expect(seen.withLock { $0 } == ["Bearer one", "Bearer two"])
     }
 
     @Test func alertingRulesAreRead() async throws {

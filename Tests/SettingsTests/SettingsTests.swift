@@ -13,6 +13,14 @@ import Testing
         return try Settings(file: file, environment: environment)
     }
 
+    @Test func aPasswordInAnAddressThatIsRefusedIsNotShown() throws {
+        #expect {
+            try settings("prometheus: { url: \"ftp://user:c4nary@host/x\" }\n")
+        } throws: { error in
+            "\(error)".contains("'host/x' is not a URL") && !"\(error)".contains("c4nary")
+        }
+    }
+
     @Test func defaultsAreThoseOfTheDocumentation() throws {
         let settings = try settings("cluster: x\n")
         #expect(settings.analysis.threshold == 0.7 && settings.analysis.horizonHours == 6)

@@ -14,7 +14,10 @@ package final class PrometheusServer: Sendable {
     ///   - openMetrics: history in the OpenMetrics text format, with `# EOF`; written by promtool.
     ///   - target: `host:port` to scrape four times a second.
     ///   - rules: a file of alerting rules.
-    package init(openMetrics: String? = nil, scraping target: String? = nil, rules: String? = nil) throws {
+    ///   - users: names with the bcrypt hashes of their passwords; `nil` lets everybody in.
+    package init(
+        openMetrics: String? = nil, scraping target: String? = nil, rules: String? = nil, users: [String: String]? = nil
+    ) throws {
         folder = NSTemporaryDirectory() + "prometheus-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         let jobs = target.map { "scrape_configs: [{ job_name: node, static_configs: [{ targets: [\"\($0)\"] }] }]\n" }
@@ -41,6 +44,12 @@ package final class PrometheusServer: Sendable {
             "--config.file=\(folder)/prometheus.yml", "--storage.tsdb.path=\(folder)/data",
             "--storage.tsdb.retention.time=10y", "--web.listen-address=127.0.0.1:0",
         ]
+        if let users {
+            let lines = users.map { "  \($0.key): \"\($0.value)\"\n" }
+            try ("basic_auth_users:\n" + lines.joined())
+                .write(toFile: "\(folder)/web.yml", atomically: true, encoding: .utf8)
+            process.arguments?.append("--web.config.file=\(folder)/web.yml")
+        }
         let output = Pipe()
         process.standardError = output
         process.standardOutput = FileHandle.nullDevice

@@ -8,18 +8,27 @@ import Perception
 
 /// Prometheus' HTTP API, as far as it is read from.
 package struct PrometheusClient: MetricsSource {
-    private let base: String
+    /// Address of the server as it may be shown: without user and password.
+    package let address: String
     private let http: HTTPClient
-    private let bearerToken: String?
+    private let credential: PrometheusCredential?
     private let timeout: TimeAmount
 
     /// A client of the server at `url`, such as `http://prometheus:9090`, with or without a path prefix.
     ///
-    /// A query counts as unanswered after `timeoutSeconds`.
-    package init(url: String, http: HTTPClient, bearerToken: String? = nil, timeoutSeconds: Int64 = 30) {
-        self.base = url.hasSuffix("/") ? String(url.dropLast()) : url
+    /// A query counts as unanswered after `timeoutSeconds`. User and password of the URL are used for basic authentication,
+    /// and win against a file with a bearer token.
+    package init(url: String, http: HTTPClient, bearerTokenFile: String? = nil, timeoutSeconds: Int64 = 30) {
+        var base = url.hasSuffix("/") ? String(url.dropLast()) : url
+        var credential = bearerTokenFile.map { PrometheusCredential.bearerFile($0) }
+        if var parts = URLComponents(string: base), let user = parts.user {
+            credential = .basic(user: user, password: parts.password ?? "")
+            (parts.user, parts.password) = (nil, nil)
+            base = parts.string ?? base
+        }
+        self.address = base
         self.http = http
-        self.bearerToken = bearerToken
+        self.credential = credential
         self.timeout = .seconds(timeoutSeconds)
     }
 
@@ -64,12 +73,17 @@ package struct PrometheusClient: MetricsSource {
 
     /// Whether Prometheus answers and is ready to serve queries.
     package func isReady() async -> Bool {
-        guard
-            let response = try? await http.execute(
-                HTTPClientRequest(url: base + "/-/ready"), timeout: .milliseconds(1_500))
+        guard let request = try? request("/-/ready"),
+            let response = try? await http.execute(request, timeout: .milliseconds(1_500))
         else { return false }
         _ = try? await response.body.collect(upTo: 1 << 16)
         return response.status == .ok
+    }
+
+    private func request(_ path: String) throws(SourceError) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: address + path)
+        if let credential { request.headers.add(name: "Authorization", value: try credential.authorization()) }
+        return request
     }
 
     private static func seconds(_ milliseconds: Int64) -> String {
@@ -94,9 +108,8 @@ package struct PrometheusClient: MetricsSource {
     private func request<Content: Decodable>(
         _ path: String, form: [(String, String)]?, warnings: inout [String]
     ) async throws(SourceError) -> Content {
-        let url = "\(base)/api/v1/\(path)"
-        var request = HTTPClientRequest(url: url)
-        if let bearerToken { request.headers.add(name: "Authorization", value: "Bearer \(bearerToken)") }
+        var request = try request("/api/v1/\(path)")
+        let url = request.url
         if let form {
             request.method = .POST
             request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")

@@ -71,8 +71,10 @@ struct Scalars {
     func url(_ key: String, schemes: [String], default value: String) throws(SettingsError) -> String {
         let text = string(key, default: value)
         guard schemes.contains(where: { text.hasPrefix("\($0)://") && text.count > $0.count + 3 }) else {
+            // What stands before the host may be a password.
+            let shown = text.split(separator: "@").last.map(String.init) ?? text
             throw error(
-                key, "'\(text)' is not a URL of this kind", valid: schemes.map { "\($0)://…" }.joined(separator: ", "))
+                key, "'\(shown)' is not a URL of this kind", valid: schemes.map { "\($0)://…" }.joined(separator: ", "))
         }
         return text
     }

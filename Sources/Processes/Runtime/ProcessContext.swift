@@ -130,11 +130,10 @@ package final class ProcessContext: Sendable {
     /// Prometheus as configured, with its readiness check.
     package func prometheus() -> PrometheusClient {
         let settings = settings.prometheus
-        let token = settings.bearerTokenFile.flatMap { FileManager.default.contents(atPath: $0) }
-            .map { String(decoding: $0, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines) }
         let client = PrometheusClient(
-            url: settings.url, http: http, bearerToken: token, timeoutSeconds: Int64(settings.timeoutSeconds))
-        addReadiness("prometheus") { await client.isReady() ? nil : "\(settings.url) does not answer" }
+            url: settings.url, http: http, bearerTokenFile: settings.bearerTokenFile,
+            timeoutSeconds: Int64(settings.timeoutSeconds))
+        addReadiness("prometheus") { await client.isReady() ? nil : "\(client.address) does not answer" }
         return client
     }
 

@@ -60,11 +60,8 @@ struct HistoryOptions: ParsableArguments {
         }
         let interval = try interval(now: now)
         let settings = configuration.settings.prometheus
-        let token = try settings.bearerTokenFile.map { file in
-            try String(contentsOfFile: file, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
-        }
         let client = PrometheusClient(
-            url: settings.url, http: HTTPClient.shared, bearerToken: token,
+            url: settings.url, http: HTTPClient.shared, bearerTokenFile: settings.bearerTokenFile,
             timeoutSeconds: Int64(settings.timeoutSeconds))
         let step = Int64(max(60, configuration.settings.checkIntervalSeconds) * 1_000)
         let begin = interval.lowerBound - Int64(configuration.analysis.learningDays * 86_400_000)
