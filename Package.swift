@@ -102,7 +102,7 @@ let package = Package(
         .target(
             name: "Kubernetes",
             dependencies: [
-                "Bus", "Decision", "Model", "Remediation", "WireFormat", "Yams",
+                "Authority", "Bus", "Decision", "Model", "Remediation", "WireFormat", "Yams",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOFoundationCompat", package: "swift-nio"),

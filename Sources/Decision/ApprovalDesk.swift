@@ -81,13 +81,17 @@ package struct ApprovalDesk: Sendable {
     package func waitingForExecution() async throws -> [FiledPlan] {
         // No plan lives longer than a day.
         let oldest = now().advanced(bySeconds: -2 * 86_400).rawValue
-        var plans: [(FiledPlan, Int64)] = []
-        for partition in Partition.all(count: partitions) {
-            let undecided = Set(
-                try await store.ranked(keys.approvalQueue(partition), minimum: 0, limit: 10_000).map(\.member))
-            let decided = try await store.ranked(keys.planIndex(partition), minimum: oldest, limit: 10_000)
-                .filter { !undecided.contains($0.member) }
-            plans += try await load(decided, partition).filter { $0.0.record.state.isReady }
+        let plans = try await withThrowingTaskGroup(of: [(FiledPlan, Int64)].self) { group in
+            for partition in Partition.all(count: partitions) {
+                group.addTask {
+                    let undecided = Set(
+                        try await store.ranked(keys.approvalQueue(partition), minimum: 0, limit: 10_000).map(\.member))
+                    let decided = try await store.ranked(keys.planIndex(partition), minimum: oldest, limit: 10_000)
+                        .filter { !undecided.contains($0.member) }
+                    return try await load(decided, partition).filter { $0.0.record.state.isReady }
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
         }
         return plans.sorted { ($0.1, $0.0.record.id) < ($1.1, $1.0.record.id) }.map(\.0)
     }

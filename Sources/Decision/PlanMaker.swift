@@ -71,7 +71,7 @@ package struct PlanMaker: Sendable {
                 severity: incident.severity, isCritical: policy.criticalNamespaces.contains(target.namespace),
                 blastRadius: blastRadius(runbook, survey.impact), reversibility: runbook.reversibility,
                 confidence: suspect.score, lead: suspect.score - second,
-                baselineConfidence: trigger.baselineConfidence, recent: recent,
+                baselineConfidence: trigger.baselineConfidence, recent: recent, recentRollouts: survey.recentRollouts,
                 isStaffed: policy.isStaffed(at: now), track: record,
                 floor: policy.floor(of: steps, on: target, labels: survey.labels)),
             weights: policy.riskWeights)

@@ -19,6 +19,8 @@ package struct RiskInput: Sendable {
     package var baselineConfidence: Double
     /// Executions on the target within the last hour.
     package var recent: RecentExecutions
+    /// Rollouts of the target within the last hour that are not the agent's.
+    package var recentRollouts: Int
     /// Whether people are at hand.
     package var isStaffed: Bool
     /// What is known of the runbook.
@@ -28,8 +30,8 @@ package struct RiskInput: Sendable {
 
     package init(
         severity: Severity, isCritical: Bool, blastRadius: Double, reversibility: Double, confidence: Double,
-        lead: Double, baselineConfidence: Double, recent: RecentExecutions, isStaffed: Bool, track: TrackRecord,
-        floor: Double
+        lead: Double, baselineConfidence: Double, recent: RecentExecutions, recentRollouts: Int = 0,
+        isStaffed: Bool, track: TrackRecord, floor: Double
     ) {
         self.severity = severity
         self.isCritical = isCritical
@@ -39,6 +41,7 @@ package struct RiskInput: Sendable {
         self.lead = lead
         self.baselineConfidence = baselineConfidence
         self.recent = recent
+        self.recentRollouts = recentRollouts
         self.isStaffed = isStaffed
         self.track = track
         self.floor = floor
@@ -55,7 +58,7 @@ package struct RiskInput: Sendable {
 /// | blast-radius | 0.20 | share of replicas touched at once, or of traffic moved, whichever is more |
 /// | irreversibility | 0.15 | 1 − reversibility |
 /// | uncertainty | 0.20 | 1 − confidence of the first suspect · (0.7 + 0.3 · lead) · baseline confidence |
-/// | recent-changes | 0.10 | (executions + 2 · failures on the target within the hour) / 3, at most 1 |
+/// | recent-changes | 0.10 | (executions + 2 · failures + others' rollouts of the target within the hour) / 3, at most 1 |
 /// | timing | 0.05 | 1 outside the policy's staffed hours |
 /// | track-record | 0.15 | 1 − lower bound of the success probability (Wilson, 95 %) |
 package enum RiskModel {
@@ -107,8 +110,9 @@ package enum RiskModel {
                     + "\(rounded(unit(input.baselineConfidence)))"
             ),
             (
-                Double(input.recent.count + 2 * input.recent.failed) / 3,
-                "\(input.recent.count) executions on the target within the hour, \(input.recent.failed) failed"
+                Double(input.recent.count + 2 * input.recent.failed + input.recentRollouts) / 3,
+                "\(input.recent.count) executions on the target within the hour, \(input.recent.failed) failed, "
+                    + "\(input.recentRollouts) rollouts by others"
             ),
             (input.isStaffed ? 0 : 1, input.isStaffed ? "people are at hand" : "outside the staffed hours"),
             (

@@ -31,16 +31,19 @@ package struct Survey: Sendable, Equatable {
     package var impact: Impact
     /// Why the plan must not be carried out by the agent; empty when nothing speaks against it.
     package var objections: [String]
+    /// Rollouts of the target within the last hour that are not the agent's.
+    package var recentRollouts: Int
 
     package init(
         steps: [Step], rollback: [Step], labels: [String: String] = [:], impact: Impact = Impact(),
-        objections: [String] = []
+        objections: [String] = [], recentRollouts: Int = 0
     ) {
         self.steps = steps
         self.rollback = rollback
         self.labels = labels
         self.impact = impact
         self.objections = objections
+        self.recentRollouts = recentRollouts
     }
 }
 

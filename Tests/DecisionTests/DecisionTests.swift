@@ -33,6 +33,17 @@ import WireFormat
         #expect(RiskModel.assess(unknown).score.isFinite)
     }
 
+    @Test func recentExecutionsFailuresAndRolloutsOfOthersRaiseTheRisk() {
+        func value(_ recent: RecentExecutions, _ rollouts: Int) -> Double? {
+            var input = input
+            input.recent = recent
+            input.recentRollouts = rollouts
+            return RiskModel.assess(input).factors.first { $0.name == "recent-changes" }?.value
+        }
+        #expect(value(RecentExecutions(), 0) == 0 && value(RecentExecutions(), 1) == 0.333)
+        #expect(value(RecentExecutions(count: 1, failed: 1), 0) == 1 && value(RecentExecutions(count: 9), 9) == 1)
+    }
+
     @Test func successLowersTheRiskByItsLowerBound() {
         #expect(TrackRecord(succeeded: 8).interval.lowerBound < 0.7)
         #expect(TrackRecord(succeeded: 8).interval.upperBound > 0.999)

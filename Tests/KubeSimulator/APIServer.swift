@@ -58,6 +58,8 @@ package final class APIServer: Sendable {
     /// An element whenever the controllers have something to do, at the pace of ``Pace/ticks``.
     package let work: AsyncStream<Void>
     private let arrivals: AsyncStream<Void>.Continuation
+    /// Whoever stops watching is found out by the next line: a handler of the end would need this lock while it holds the
+    /// task's, and a line that is handed over needs them the other way round.
     private let watchers = Mutex<[UInt64: Watcher]>([:])
     private let nextWatcher = Atomic<UInt64>(0)
     private let clock: @Sendable () -> Date
@@ -162,7 +164,6 @@ package final class APIServer: Sendable {
             return stream
         }
         for line in initial { continuation.yield(line) }
-        continuation.onTermination = { [weak self] _ in self?.watchers.withLock { $0[id] = nil } }
         watchers.withLock {
             $0[id] = Watcher(info: info, request: request, position: position, continuation: continuation)
         }
@@ -198,8 +199,11 @@ package final class APIServer: Sendable {
                     watchers[id] = nil
                     continue
                 }
-                for event in events { watcher.continuation.yield(Self.line(event.kind, event.object, event.key.type)) }
                 watchers[id]?.position = version
+                for event in events {
+                    let line = Self.line(event.kind, event.object, event.key.type)
+                    if case .terminated = watcher.continuation.yield(line) { watchers[id] = nil }
+                }
             }
         }
     }
@@ -208,9 +212,10 @@ package final class APIServer: Sendable {
     package func sendBookmarks() {
         let version = state.withLock { $0.store.version }
         watchers.withLock { watchers in
-            for watcher in watchers.values where watcher.request.query["allowWatchBookmarks"] == "true" {
+            for (id, watcher) in watchers where watcher.request.query["allowWatchBookmarks"] == "true" {
                 let object: JSONValue = ["metadata": ["resourceVersion": .string("\(version)")]]
-                watcher.continuation.yield(Self.line("BOOKMARK", object, watcher.info.type))
+                let line = Self.line("BOOKMARK", object, watcher.info.type)
+                if case .terminated = watcher.continuation.yield(line) { watchers[id] = nil }
             }
         }
     }

@@ -298,6 +298,22 @@ private let path = "/apis/apps/v1/namespaces/shop/deployments/web"
         guard case .applied = await estate.pods.inspect(request) else { Issue.record(); return }
     }
 
+    /// What others rolled out within the hour raises the risk; the agent's own restarts are counted as executions.
+    @Test func rolloutsOfOthersAreCounted() async throws {
+        let estate = Estate()
+        #expect(await estate.request(.rolloutRestart).survey.recentRollouts == 1, "it was made just now")
+        let path = "/apis/apps/v1/namespaces/shop/deployments/web"
+        func template(_ change: JSONValue) async throws {
+            _ = try await estate.client.patch(path, ["spec": ["template": change]])
+        }
+        try await template(["metadata": ["annotations": ["kubectl.kubernetes.io/restartedAt": "2026-02-06T00:00:00Z"]]])
+        #expect(await estate.request(.rolloutRestart).survey.recentRollouts == 2)
+        try await template(["metadata": ["annotations": ["kubectl.kubernetes.io/restartedAt": "PLAN-1"]]])
+        #expect(await estate.request(.rolloutRestart).survey.recentRollouts == 2)
+        estate.server.setClockOffset(3_700)
+        #expect(await estate.request(.rolloutRestart).survey.recentRollouts == 0)
+    }
+
     @Test func aBudgetBlocksAndIsShown() async throws {
         let estate = Estate(SampleEstate.budget("web", app: "web", minimum: 3))
         let (request, survey) = await estate.request(.restartPod, ["pod": "oldest"], timeout: 1)
@@ -313,7 +329,10 @@ private let path = "/apis/apps/v1/namespaces/shop/deployments/web"
     @Test func aNodeIsCordonedDrainedAndTakenBack() async throws {
         let estate = Estate()
         let node = Entity(cluster: "c", namespace: "shop", kind: "Node", name: "node-a")
-        let (drain, _) = await estate.request(.drain, on: node)
+        let (drain, survey) = await estate.request(.drain, on: node)
+        let here = estate.server.objects("pods").count { $0[path: ["spec", "nodeName"]] == "node-a" }
+        #expect(survey.impact.replicas == 3 && survey.impact.replicasTouched == here && here > 0)
+        #expect(survey.impact.conflicts.contains { $0.contains("\(here) of 3") }, "\(survey.impact.conflicts)")
         guard case .stale = await estate.pods.prepare(drain) else { Issue.record(); return }
         let (cordon, _) = await estate.request(.cordon, on: node, plan: "bb")
         guard case .applied = await estate.perform(cordon) else { Issue.record(); return }

@@ -168,6 +168,14 @@ private struct World {
         #expect(machine.take(sample(5, 100), now: sample(5, 0).time)?.success == true)
     }
 
+    @Test func aPlanCannotAskForFewerThanThree() {
+        var hasty = verification
+        hasty.scrapes = 1
+        var machine = VerificationMachine(hasty, since: Fixtures.now)
+        for second in [1.0, 2] { #expect(machine.take(sample(second, 100), now: sample(second, 0).time) == nil) }
+        #expect(machine.take(sample(3, 100), now: sample(3, 0).time)?.success == true)
+    }
+
     @Test func oldRepeatedMissingAndNaNProveNothing() {
         var machine = VerificationMachine(verification, since: Fixtures.now)
         for _ in 0..<10 { #expect(machine.take(sample(-1, 100), now: Fixtures.now) == nil) }

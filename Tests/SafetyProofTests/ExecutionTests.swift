@@ -54,12 +54,16 @@ import WireFormat
     }
 
     @Test(arguments: [1, 3, 100]) func plansRunSideBySideWithinTheBudgetOfTheirNamespace(most: Int) async throws {
-        let stage = try Stage { $0.budgets.concurrent = most }
+        let stage = try Stage {
+            $0.budgets.concurrent = most
+            $0.planLifetimeSeconds = 86_400
+        }
         let (targets, objects) = Stage.neighbours(12)
         stage.server.load(objects)
         var hashes: [String] = []
         for target in targets {
-            let record = try await stage.propose(on: target)
+            // All plans share one clock, which every wait of each of them moves on: nothing of theirs may run out.
+            let record = try await stage.propose(on: target) { $0.verification.timeoutSeconds = 86_400 }
             try await stage.say(.approve, about: record)
             hashes.append(record.hash)
         }
@@ -70,7 +74,10 @@ import WireFormat
             // Without a second plan beside it, the first one would never go on.
             if most > 1, point == .afterClaim { await meeting.arrive() }
         }
-        for hash in hashes { #expect(try await stage.record(hash).state == .succeeded) }
+        for hash in hashes {
+            let ended = try await stage.record(hash)
+            #expect(ended.state == .succeeded, "\(ended.reason)")
+        }
         #expect(stage.effects.count == 24)
         #expect(gauge.most <= min(most, 8), "\(gauge.most) at a time")
         #expect(try await queued(stage) == 0)
@@ -175,6 +182,39 @@ import WireFormat
             #expect(ended.state == (isMarked ? .failed : .succeeded), "\(ended.reason)")
             #expect(stage.effects.isEmpty == isMarked)
             if isMarked { #expect(ended.reason == "the plan understates its risk") }
+        }
+    }
+
+    /// Nobody approves what the cluster would not let that person do.
+    @Test(arguments: ["jane", "group", "eve"]) func anApproverNeedsTheRightsOfWhatIsApproved(user: String) async throws
+    {
+        let stage = try Stage {
+            $0.approvers[0].clusterUser = .init(
+                name: user == "group" ? "eve" : user, groups: user == "group" ? ["sre"] : [])
+        }
+        let subjects: [JSONValue] = [["kind": "User", "name": "jane"], ["kind": "Group", "name": "sre"]]
+        stage.server.load([
+            [
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+                "metadata": ["name": "people", "namespace": "shop"],
+                "rules": [["apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["patch"]]],
+            ],
+            [
+                "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+                "metadata": ["name": "people", "namespace": "shop"], "roleRef": ["kind": "Role", "name": "people"],
+                "subjects": .array(subjects),
+            ],
+        ])
+        let record = try await stage.propose()
+        try await stage.say(.approve, about: record)
+        try await stage.execute(term: 1)
+        let ended = try await stage.record(record.hash)
+        #expect(ended.state == (user == "eve" ? .failed : .succeeded), "\(ended.reason)")
+        #expect(stage.effects.count == (user == "eve" ? 0 : 2))
+        if user == "eve" {
+            #expect(
+                ended.reason == "jane@example.com approved it, but eve may not patch deployments in shop in the cluster"
+            )
         }
     }
 

@@ -60,7 +60,6 @@ package enum ApprovalBenchmark: Proof {
                 title: "run \(index)"
             ) {
                 $0.verification.intervalSeconds = 1
-                $0.verification.scrapes = 1
             }
             let position = try await stage.stage.store.newestEntries(stream, limit: 1).first?.id ?? .zero
             let begun = ContinuousClock.now
@@ -89,7 +88,6 @@ package enum ApprovalBenchmark: Proof {
                 [Action(type: .scale, parameters: ["replicas": "4"])], rollback: [], on: target
             ) {
                 $0.verification.intervalSeconds = 1
-                $0.verification.scrapes = 1
             }
             hashes.append(record.hash)
         }

@@ -50,7 +50,7 @@ package enum PlannerStage {
         steps: [
             .init(description: "Add one", type: .scale, parameters: ["replicas": "+1"], timeoutSeconds: 30)
         ],
-        verification: .init(scrapes: 1, intervalSeconds: 15, timeoutSeconds: 120), reversibility: 1, blastRadius: 0.1)
+        verification: .init(scrapes: 3, intervalSeconds: 15, timeoutSeconds: 120), reversibility: 1, blastRadius: 0.1)
 }
 
 extension Stage {

@@ -36,11 +36,12 @@ import Testing
             budgets: { per_target_and_hour: 1, per_namespace_and_hour: 2, concurrent: 1, replica_share: 0.1 }
             autonomy: { executions: 20, lower_bound: 0.8 }
             approvers:
-              - { name: jane@example.com, roles: [approver, break-glass], keys: ["ssh-ed25519 \(blob.base64EncodedString()) jane"] }
+              - { name: jane@example.com, roles: [approver, break-glass], keys: ["ssh-ed25519 \(blob.base64EncodedString()) jane"], kubernetes: { user: jane, groups: [sre] } }
             revoked_keys: ["\(Data(Fixtures.second.publicKey).base64EncodedString())"]
             """)
         #expect(policy.actionQuorum == [.drain: 3] && policy.isManualAssisted && policy.manualQuorum == 3)
         #expect(policy.approvers.first?.keys == [Fixtures.approver.publicKey])
+        #expect(policy.approvers.first?.clusterUser == Policy.ClusterUser(name: "jane", groups: ["sre"]))
         #expect(policy.revokedKeys == [Fixtures.second.publicKey])
         #expect(
             policy.budgets == Budgets(perTargetAndHour: 1, perNamespaceAndHour: 2, concurrent: 1, replicaShare: 0.1))
@@ -66,6 +67,7 @@ import Testing
         ),
         ("approvers: [{ name: \"system:serviceaccount:a:b\", roles: [approver], keys: [] }]", "never approve"),
         ("approvers: [{ name: a, roles: [admin], keys: [] }]", "approver, break-glass, viewer"),
+        ("approvers: [{ name: a, roles: [approver], kubernetes: { users: a } }]", "user, groups"),
         ("manual_quorum: 1", "2 to 10"), ("manual_assisted: perhaps", "true or false"),
         ("revoked_keys: [abc]", "32 bytes"),
     ])

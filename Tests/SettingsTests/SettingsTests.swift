@@ -136,6 +136,14 @@ import Testing
             "name: x\ntitle: t\nreversibility: 1\nblast_radius: 0\nsteps:\n  - action: kubernetes.scale\n    description: d\n",
             "replicas"
         ),
+        (
+            "name: x\ntitle: t\nreversibility: 1\nblast_radius: 0\nverification: { scrapes: 2 }\nsteps:\n  - action: manual.step\n    description: d\n",
+            "3 to 100"
+        ),
+        (
+            "name: x\ntitle: t\nreversibility: 1\nblast_radius: 0\nverification: { interval_seconds: 60, timeout_seconds: 100 }\nsteps:\n  - action: manual.step\n    description: d\n",
+            "at least 180"
+        ),
     ])
     func badRunbooksAreNamed(text: String, valid: String) {
         #expect { try RunbookCatalogue.read(YAMLDocument(text: text, file: "r.yaml")) } throws: {

@@ -1,3 +1,4 @@
+import Authority
 import Model
 
 /// One action of a plan, as a target gets it.
@@ -133,6 +134,11 @@ package protocol ActionTarget: Sendable {
     /// - Throws: when nobody can tell.
     func labels(of target: Entity) async throws -> [String: String]
 
+    /// Why a person has not the rights that the action takes; `nil` when the person has, or where nobody asks.
+    ///
+    /// - Throws: when nobody can tell.
+    func objection(to person: Policy.ClusterUser, carryingOut action: Action, on target: Entity) async throws -> String?
+
     /// Checks parameters and preconditions without an effect, such as by a server-side dry run.
     func prepare(_ request: ActionRequest) async -> Preparation
 
@@ -145,6 +151,10 @@ package protocol ActionTarget: Sendable {
 
 extension ActionTarget {
     package func labels(of target: Entity) async throws -> [String: String] { [:] }
+
+    package func objection(
+        to person: Policy.ClusterUser, carryingOut action: Action, on target: Entity
+    ) async throws -> String? { nil }
 }
 
 /// Reads the newest value of a series for verification.

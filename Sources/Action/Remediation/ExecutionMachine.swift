@@ -205,7 +205,11 @@ package struct ExecutionMachine: Sendable {
 
 /// Whether a metric is good again: pure.
 package struct VerificationMachine: Sendable, Equatable {
+    /// Good scrapes in a row that a repair takes at least, whatever its plan says: fewer may be chance.
+    package static let leastScrapes = 3
+
     private let verification: Verification
+    private let scrapes: Int
     private let notBefore: Timestamp
     private let deadline: Timestamp
     private var good = 0
@@ -214,6 +218,7 @@ package struct VerificationMachine: Sendable, Equatable {
     /// Begins to verify; samples from before `since`, the end of the last step, prove nothing.
     package init(_ verification: Verification, since: Timestamp) {
         self.verification = verification
+        self.scrapes = max(Self.leastScrapes, verification.scrapes)
         self.notBefore = since
         self.deadline = since.advanced(bySeconds: Double(verification.timeoutSeconds))
     }
@@ -225,7 +230,7 @@ package struct VerificationMachine: Sendable, Equatable {
         if let sample, sample.time > notBefore, last.map({ sample.time > $0 }) ?? true {
             last = sample.time
             good = verification.accepts(sample.value) ? good + 1 : 0
-            if good >= verification.scrapes {
+            if good >= scrapes {
                 return (
                     true,
                     "\(verification.series.metric) is good: \(good) scrapes in a row, now \(Readable.number(sample.value))"
@@ -237,7 +242,7 @@ package struct VerificationMachine: Sendable, Equatable {
         return (
             false,
             "\(verification.series.metric) is not good after \(verification.timeoutSeconds) s: "
-                + "\(good) of \(verification.scrapes) scrapes, \(value)"
+                + "\(good) of \(scrapes) scrapes, \(value)"
         )
     }
 }

@@ -215,6 +215,13 @@ struct PlanExecutor: Sendable {
                 return .waits("the target cannot be looked at: \(error)")
             }
             plan = try verifier.startable(record, labels: labels, now: now)
+            do {
+                try await checkRights(plan, record, verifier)
+            } catch let error where Self.endsSession(error) || error is Refusal {
+                throw error
+            } catch {
+                return .waits("the rights of an approver cannot be asked for: \(error)")
+            }
             let claims = try await history(plan)
             if let reason = try context.guardrails(plan, record, verifier, claims) {
                 return .waits(reason)
@@ -239,6 +246,20 @@ struct PlanExecutor: Sendable {
             labels.merge(try await target.labels(of: plan.target)) { $1 }
         }
         return labels
+    }
+
+    /// Nobody approves what the cluster would not let that person do.
+    ///
+    /// - Throws: `Refusal`, and what the target throws when it cannot tell.
+    private func checkRights(_ plan: Plan, _ record: PlanRecord, _ verifier: Verifier) async throws {
+        for (person, user) in verifier.clusterUsers(approving: record) {
+            for step in plan.steps + plan.rollback {
+                let target = context.targets.first { $0.types.contains(step.action.type) }
+                let objection = try await target?.objection(
+                    to: user, carryingOut: step.action, on: plan.target)
+                if let objection { throw Refusal.forbidden("\(person) approved it, but \(objection)") }
+            }
+        }
     }
 
     private func claim(_ plan: Plan, _ record: PlanRecord) -> Claim {

@@ -1,3 +1,4 @@
+import Authority
 import Foundation
 import Model
 import Synchronization
@@ -197,6 +198,12 @@ package struct KubernetesClient: Sendable {
             ],
         ]
         return try await ask("subjectaccessreviews", review)
+    }
+
+    /// Why a person may not do something; `nil` when the person may.
+    func objection(to person: Policy.ClusterUser, _ question: AccessQuestion) async throws(KubernetesError) -> String? {
+        try await may(user: person.name, groups: person.groups, question)
+            ? nil : "\(person.name) may not \(question) in the cluster"
     }
 
     private func ask(_ resource: String, _ review: JSONValue) async throws(KubernetesError) -> Bool {

@@ -1,3 +1,4 @@
+import Foundation
 import Model
 import Remediation
 
@@ -20,6 +21,14 @@ package struct KubernetesObject: Sendable, Equatable {
 
     package var annotations: [String: String] { (metadata["annotations"]?.members ?? [:]).compactMapValues(\.string) }
     package var labels: [String: String] { (metadata["labels"]?.members ?? [:]).compactMapValues(\.string) }
+
+    /// When it was made; `nil` when the object does not say.
+    package var created: Timestamp? {
+        guard let text = metadata["creationTimestamp"]?.string,
+            let date = try? Date.ISO8601FormatStyle().parse(text)
+        else { return nil }
+        return Timestamp(milliseconds: Int64(date.timeIntervalSince1970 * 1_000))
+    }
 
     /// Whether it is being deleted.
     package var isTerminating: Bool { metadata["deletionTimestamp"]?.string != nil }

@@ -34,6 +34,7 @@ package struct KubernetesSurveyor: TargetSurveyor {
         var impact = Impact()
         var conflicts: [String] = []
         var objections: [String] = []
+        var recentRollouts = 0
     }
 
     package func survey(_ draft: PlanDraft) async -> Survey {
@@ -49,7 +50,8 @@ package struct KubernetesSurveyor: TargetSurveyor {
         let rollback = await resolve(draft.rollback, draft.target, isRollback: true, &sketch)
         sketch.impact.conflicts = sketch.conflicts
         return Survey(
-            steps: steps, rollback: rollback, labels: labels, impact: sketch.impact, objections: sketch.objections)
+            steps: steps, rollback: rollback, labels: labels, impact: sketch.impact, objections: sketch.objections,
+            recentRollouts: sketch.recentRollouts)
     }
 
     // MARK: Blast radius
@@ -78,7 +80,22 @@ package struct KubernetesSurveyor: TargetSurveyor {
             let high = autoscaler.value[path: ["spec", "maxReplicas"]]?.integer ?? low
             sketch.conflicts.append("autoscaler \(autoscaler.name) keeps \(low) to \(high) replicas")
         }
+        sketch.recentRollouts = try await recentRollouts(of: deployment, namespace)
         return deployment.labels
+    }
+
+    /// ReplicaSets that somebody else's change of the pod template has made within the last hour.
+    private func recentRollouts(
+        of deployment: KubernetesObject, _ namespace: String
+    ) async throws(KubernetesError) -> Int {
+        let limit = try await client.time().advanced(bySeconds: -3_600)
+        let sets = try await client.list("/apis/apps/v1/namespaces/\(namespace)/replicasets").items
+        return sets.count { item in
+            let annotations = item.value[path: ["spec", "template", "metadata", "annotations"]] ?? [:]
+            let isOurs = annotations[RolloutRestart.annotation]?.string?.hasPrefix("PLAN-") ?? false
+            guard item.isOwned(by: deployment.uid), !isOurs, let created = item.created else { return false }
+            return created > limit
+        }
     }
 
     /// `maxUnavailable` of a rolling update; 25 % when it is not given, rounded down.
@@ -123,8 +140,9 @@ package struct KubernetesSurveyor: TargetSurveyor {
             }
         case .drain:
             let pods = try await pods(on: step, target)
-            try await askForEviction(pods, &sketch)
-            step.action.parameters["pods"] = PodTarget.Victim.text(of: pods)
+            try await askForEviction(pods.map(\.victim), &sketch)
+            step.action.parameters["pods"] = PodTarget.Victim.text(of: pods.map(\.victim))
+            if !isRollback { try await measure(draining: pods.map(\.pod), &sketch) }
         case .runCommand, .openTicket, .notify, .manual: break
         default: step.action = try await resolve(step.action, target, step.index, isRollback, &sketch)
         }
@@ -249,12 +267,45 @@ package struct KubernetesSurveyor: TargetSurveyor {
     }
 
     /// Pods of a node that an eviction would move: not those of daemons.
-    private func pods(on step: Step, _ target: Entity) async throws(KubernetesError) -> [PodTarget.Victim] {
+    private func pods(
+        on step: Step, _ target: Entity
+    ) async throws(KubernetesError) -> [(pod: KubernetesObject, victim: PodTarget.Victim)] {
         let node = try Cordon.node(step.action, target)
         let pods = try await client.list("/api/v1/pods", fields: "spec.nodeName=\(node)")
         return pods.items.filter { pod in
             let owners = pod.value[path: ["metadata", "ownerReferences"]]?.elements ?? []
             return !owners.contains { $0["kind"]?.string == "DaemonSet" }
-        }.map { PodTarget.Victim(namespace: $0.namespace, name: $0.name, uid: $0.uid) }
+        }.map { ($0, PodTarget.Victim(namespace: $0.namespace, name: $0.name, uid: $0.uid)) }
+    }
+
+    /// The workload that loses the largest share of its replicas with a node is what the plan is judged by.
+    private func measure(
+        draining pods: [KubernetesObject], _ sketch: inout Sketch
+    ) async throws(KubernetesError) {
+        var owners: [String: (path: String?, name: String, touched: Int)] = [:]
+        for pod in pods {
+            let references = pod.value[path: ["metadata", "ownerReferences"]]?.elements ?? []
+            let owner = references.first { $0["controller"]?.bool == true } ?? references.first
+            let name = owner?["name"]?.string ?? pod.name
+            let path =
+                owner?["kind"]?.string == "ReplicaSet"
+                ? try ObjectPath.make("apps/v1", "replicasets", namespace: pod.namespace, name: name) : nil
+            owners[owner?["uid"]?.string ?? pod.uid, default: (path, "\(pod.namespace)/\(name)", 0)].touched += 1
+        }
+        var worst: (name: String, touched: Int, replicas: Int, share: Double)?
+        for owner in owners.values.sorted(by: { $0.name < $1.name }) {
+            // Of other owners nobody knows how many there are besides: all of them.
+            var replicas = owner.touched
+            if let path = owner.path { replicas = max(replicas, try await client.get(path).replicas) }
+            // One replica may always be touched.
+            let share = owner.touched > 1 ? Double(owner.touched) / Double(replicas) : 0
+            if worst.map({ share > $0.share }) ?? true { worst = (owner.name, owner.touched, replicas, share) }
+        }
+        guard let worst else { return }
+        sketch.impact.replicas = worst.replicas
+        sketch.impact.replicasTouched = worst.touched
+        sketch.conflicts.append(
+            "the node runs \(pods.count) pods of \(owners.count) workloads, most of \(worst.name): \(worst.touched) of "
+                + "\(worst.replicas)")
     }
 }

@@ -1,3 +1,4 @@
+import Authority
 import Bus
 import Foundation
 import Model
@@ -40,6 +41,14 @@ package struct ObjectTarget: ActionTarget {
     package func labels(of target: Entity) async throws -> [String: String] {
         guard target.kind == "Deployment" else { return [:] }
         return try await client.find(try ObjectPath.deployment(target, .rolloutRestart))?.labels ?? [:]
+    }
+
+    package func objection(
+        to person: Policy.ClusterUser, carryingOut action: Action, on target: Entity
+    ) async throws -> String? {
+        guard let kind = ObjectActions.of(action.type) else { return nil }
+        let question = try AccessQuestion(patching: try kind.object(action, target))
+        return try await client.objection(to: person, question)
     }
 
     // MARK: Before

@@ -1,3 +1,4 @@
+import Authority
 import Bus
 import Model
 import Remediation
@@ -58,6 +59,17 @@ package struct PodTarget: ActionTarget {
         }
 
         var path: String { "/api/v1/namespaces/\(namespace)/pods/\(name)" }
+    }
+
+    package func objection(
+        to person: Policy.ClusterUser, carryingOut action: Action, on target: Entity
+    ) async throws -> String? {
+        for namespace in Set(try Victim.list(action).map(\.namespace)).sorted() {
+            let question = AccessQuestion(
+                "create", resource: "pods", subresource: "eviction", namespace: namespace)
+            if let objection = try await client.objection(to: person, question) { return objection }
+        }
+        return nil
     }
 
     private func remaining(_ action: Action) async throws(KubernetesError) -> [Victim] {

@@ -167,7 +167,7 @@ package enum PolicyFile {
     }
 
     private static func approver(_ value: YAMLDocument.Value) throws(SettingsError) -> Policy.Approver {
-        try value.allow(["name", "roles", "keys"])
+        try value.allow(["name", "roles", "keys", "kubernetes"])
         let name = try value.required("name")
         let text = try name.string()
         guard !text.hasPrefix("system:"), !text.hasPrefix("service:"), !text.hasPrefix("sre-") else {
@@ -178,7 +178,16 @@ package enum PolicyFile {
             throw try value.required("roles").error(
                 "the role '\(unknown)' is unknown", valid: Self.roles.joined(separator: ", "))
         }
-        return Policy.Approver(name: text, roles: Set(roles), keys: try publicKeys(value["keys"]))
+        return Policy.Approver(
+            name: text, roles: Set(roles), keys: try publicKeys(value["keys"]),
+            clusterUser: try clusterUser(value["kubernetes"]))
+    }
+
+    private static func clusterUser(_ value: YAMLDocument.Value?) throws(SettingsError) -> Policy.ClusterUser? {
+        guard let value else { return nil }
+        try value.allow(["user", "groups"])
+        return Policy.ClusterUser(
+            name: try value.required("user").string(), groups: try value["groups"]?.strings() ?? [])
     }
 
     private static func publicKeys(_ value: YAMLDocument.Value?) throws(SettingsError) -> [[UInt8]] {

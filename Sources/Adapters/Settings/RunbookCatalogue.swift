@@ -80,10 +80,18 @@ package enum RunbookCatalogue {
     ) throws(SettingsError) -> Runbook.VerificationTemplate {
         guard let value else { return .init() }
         try value.allow(["scrapes", "interval_seconds", "timeout_seconds"])
-        return Runbook.VerificationTemplate(
-            scrapes: try value["scrapes"]?.int(in: 1...100) ?? 3,
+        let template = Runbook.VerificationTemplate(
+            // Fewer good scrapes in a row may be chance; the executor takes no fewer either.
+            scrapes: try value["scrapes"]?.int(in: 3...100) ?? 3,
             intervalSeconds: try value["interval_seconds"]?.int(in: 1...600) ?? 15,
             timeoutSeconds: try value["timeout_seconds"]?.int(in: 1...7_200) ?? 300)
+        let least = template.scrapes * template.intervalSeconds
+        guard template.timeoutSeconds >= least else {
+            throw (value["timeout_seconds"] ?? value).error(
+                "\(template.timeoutSeconds) s are too short for \(template.scrapes) scrapes every "
+                    + "\(template.intervalSeconds) s", valid: "at least \(least)")
+        }
+        return template
     }
 
     private static func template(_ value: YAMLDocument.Value) throws(SettingsError) -> String {

@@ -2,6 +2,17 @@ import Model
 
 /// Who may decide and what may be done; read from a mounted file, never from Redis.
 package struct Policy: Sendable, Equatable {
+    /// A person as the Kubernetes API knows one.
+    package struct ClusterUser: Sendable, Equatable {
+        package var name: String
+        package var groups: [String]
+
+        package init(name: String, groups: [String] = []) {
+            self.name = name
+            self.groups = groups
+        }
+    }
+
     /// A person who may decide.
     package struct Approver: Sendable, Equatable {
         /// Name, such as `john@example.com`.
@@ -10,11 +21,14 @@ package struct Policy: Sendable, Equatable {
         package var roles: Set<String>
         /// Ed25519 public keys, 32 bytes each.
         package var keys: [[UInt8]]
+        /// Who the person is in the cluster: what the person approves must be within these rights; `nil`: not asked.
+        package var clusterUser: ClusterUser?
 
-        package init(name: String, roles: Set<String>, keys: [[UInt8]]) {
+        package init(name: String, roles: Set<String>, keys: [[UInt8]], clusterUser: ClusterUser? = nil) {
             self.name = name
             self.roles = roles
             self.keys = keys
+            self.clusterUser = clusterUser
         }
     }
 

@@ -306,6 +306,12 @@ package struct Verifier: Sendable {
         guard people.count >= needed else { throw .quorum(have: people.count, need: needed) }
     }
 
+    /// Who approved a plan, by the names that the cluster knows them under, where the policy gives any.
+    package func clusterUsers(approving record: PlanRecord) -> [(person: String, user: Policy.ClusterUser)] {
+        policy.approvers.filter { record.statements[$0.name] != nil }
+            .compactMap { person in person.clusterUser.map { (person.name, $0) } }
+    }
+
     /// Whether one person let the plan through in an emergency.
     package func isBreakGlass(_ plan: Plan, _ record: PlanRecord, now: Timestamp) -> Bool {
         record.statements.values.contains { bytes in
