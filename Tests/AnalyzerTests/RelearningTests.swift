@@ -106,7 +106,7 @@ import WireFormat
         }
         let bytes = try #require(try session.snapshot())
         return try JSONDecoder().decode(Stored.self, from: Data(bytes)).series.compactMap { entry in
-            let state: SeriesState = try Snapshot.state(from: Array(entry.state), kind: "series-state", version: 1)
+            let state: SeriesState = try Snapshot.state(from: Array(entry.state), kind: "series-state", version: 2)
             return state.detector?.baseline.band(at: Self.now).expected
         }
     }

@@ -43,7 +43,7 @@ package struct AnalyzerSession: PartitionSession {
         static let current = 4
         /// Of the state of each series: those of another version, or that are damaged, begin anew by themselves.
         static let seriesKind = "series-state"
-        static let seriesVersion = 1
+        static let seriesVersion = 2
 
         var version = current
         var series: [Entry]

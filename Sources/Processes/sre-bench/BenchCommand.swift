@@ -5,5 +5,7 @@ import ArgumentParser
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "sre-bench", abstract: "Runs the engines over data sets and measures their speed.",
-        subcommands: [DetectCommand.self, BreachCommand.self, ForecastCommand.self, ThroughputCommand.self])
+        subcommands: [
+            DetectCommand.self, BreachCommand.self, ForecastCommand.self, WatchCommand.self, ThroughputCommand.self,
+        ])
 }

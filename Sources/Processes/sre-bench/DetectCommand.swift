@@ -21,7 +21,7 @@ struct DetectCommand: ParsableCommand {
         for line in index.split(whereSeparator: \.isNewline).dropFirst() {
             let columns = line.split(separator: ",")
             guard columns.count >= 2 else { throw ValidationError("index.csv: '\(line)' is not corpus,id,…") }
-            let (stamps, samples) = try series("\(data)/metrics/\(columns[0])/\(columns[1]).csv")
+            let (stamps, samples) = try Self.series("\(data)/metrics/\(columns[0])/\(columns[1]).csv")
             let begun = ContinuousClock.now
             var ensemble = StreamingEnsemble()
             let scores = samples.map { ensemble.read($0).score }
@@ -34,12 +34,24 @@ struct DetectCommand: ParsableCommand {
         print("\(points) points, \(Int(Double(points) / (elapsed / .seconds(1)))) points/s")
     }
 
-    private func series(_ file: String) throws -> (stamps: [Substring], samples: [Sample]) {
+    /// Corpus and samples of every series of ROOT/metrics/index.csv.
+    static func series(in root: String) throws -> [(corpus: String, samples: [Sample])] {
+        try String(contentsOfFile: "\(root)/metrics/index.csv", encoding: .utf8).split(whereSeparator: \.isNewline)
+            .dropFirst().map { line in
+                let columns = line.split(separator: ",")
+                guard columns.count >= 2 else { throw ValidationError("index.csv: '\(line)' is not corpus,id,…") }
+                return (
+                    String(columns[0]), try series("\(root)/metrics/\(columns[0])/\(columns[1]).csv").samples
+                )
+            }
+    }
+
+    private static func series(_ file: String) throws -> (stamps: [Substring], samples: [Sample]) {
         var stamps: [Substring] = []
         var samples: [Sample] = []
         for row in try String(contentsOfFile: file, encoding: .utf8).split(whereSeparator: \.isNewline).dropFirst() {
             let columns = row.split(separator: ",", omittingEmptySubsequences: false)
-            guard columns.count >= 2, let time = Self.milliseconds(columns[0]) else {
+            guard columns.count >= 2, let time = milliseconds(columns[0]) else {
                 throw ValidationError("\(file): '\(row)' is not timestamp,value")
             }
             stamps.append(columns[0])

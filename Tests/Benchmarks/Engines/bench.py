@@ -2,7 +2,7 @@
 """Runs sre-bench, scores what it wrote, and prints a table beside the peers.
 
   bench.py detect     --data ROOT --scorers DIR     ROOT/metrics/index.csv; DIR/score_detect.py
-  bench.py breach     --data DIR  --scorers DIR     DIR/cases/*.json and DIR/truth.json; DIR/score_breach.py
+  bench.py breach     --data DIR  --scorers DIR     DIR/cases/*.json and DIR/truth.json; DIR/score_breach.py; some minutes
   bench.py forecast   --data DIR  --scorers DIR     DIR/train.csv and DIR/test.csv; DIR/score_forecast.py
   bench.py throughput
 
@@ -91,6 +91,13 @@ def breach(options):
     score = json.loads(run(sys.executable, f"{options.scorers}/score_breach.py", options.data, out))
     n = score["cases"]
     print(speed.strip())
+    # The same series through the analyzer's watch, step by step: what people would be told in operation.
+    print("replaying the histories through the watch for breaches")
+    replayed = os.path.join(OUT, "watch.json")
+    run(PROGRAM, "watch", "--cases", options.data, "--json", replayed)
+    watch = json.load(open(replayed))[0]
+    leads = sorted(watch["leads"]) or [0.0]
+    lead = (leads[0], leads[len(leads) // 2], leads[-1])
     return [
         line("median error", score["median_abs_error_min"], "min", BREACH, n),
         line("within 30 min", score["within30"], "", BREACH, n),
@@ -99,6 +106,10 @@ def breach(options):
         line("F1 at 60 min", score["F1_60"], "", BREACH, n),
         line("P10-P90 coverage", score["coverage_p10_p90"], "", BREACH, n),
         line("Brier score", score["brier"], "", BREACH, n),
+        line("watch: false warnings a series-week", watch["falseWarnings"] / watch["weeks"], "", BREACH, n),
+        line("watch: breaches warned of", watch["warned"] / max(1, watch["breaches"]), "", BREACH, watch["breaches"]),
+        line("watch: lead time", lead[1], "min", BREACH, len(watch["leads"]), lead),
+        line("watch: flaps a warning", watch["flaps"] / max(1, watch["warnings"]), "", BREACH, watch["warnings"]),
     ]
 
 

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
 """Writes golden.json: what reference implementations make of small made-up series.
 
-Run once, by hand, in an environment with the packages of requirements.txt:  python3 generate.py
-The tests name the tolerance of each comparison. Randomness is seeded; prophet and rrcf agree with other versions only
-within those tolerances.
+Run once, by hand, in an environment with the packages of requirements.txt:
+
+  generate.py           writes the file
+  generate.py --check   generates anew and compares with the file; fails beyond TOLERANCES, relative to the largest value
+
+The tests name the tolerance of each comparison of ours with these. Randomness is seeded; what optimises or samples
+agrees with other versions of its package only within a tolerance.
 """
 import json
 import logging
 import os
+import sys
 import warnings
 
 import numpy as np
@@ -192,9 +197,36 @@ def plain(value):
     return int(value) if isinstance(value, np.integer) else value
 
 
+# By part; what is calculated in closed form agrees to the last digits that are written.
+TOLERANCES = dict(arima=1e-3, prophet=1e-2, support=1e-4, random_cut=1e-6, isolation=1e-6)
+
+
+def check(stored, fresh, path, tolerance):
+    """Differences beyond the tolerance, as text."""
+    if isinstance(stored, dict) and isinstance(fresh, dict) and stored.keys() == fresh.keys():
+        return [text for key in stored for text in check(stored[key], fresh[key], f"{path}.{key}", tolerance)]
+    if isinstance(stored, list) and isinstance(fresh, list) and len(stored) == len(fresh):
+        numbers = [value for value in stored if isinstance(value, (int, float))]
+        if len(numbers) == len(stored) and all(isinstance(value, (int, float)) for value in fresh):
+            size = max(map(abs, numbers), default=0) or 1
+            worst = max((abs(one - other) for one, other in zip(stored, fresh)), default=0) / size
+            return [f"{path}: differs by {worst:.2g}"] if worst > tolerance else []
+        pairs = enumerate(zip(stored, fresh))
+        return [text for index, (one, other) in pairs for text in check(one, other, f"{path}[{index}]", tolerance)]
+    if isinstance(stored, (int, float)) and isinstance(fresh, (int, float)):
+        return check([stored], [fresh], path, tolerance)
+    return [] if stored == fresh else [f"{path}: {stored!r} is now {fresh!r}"]
+
+
 if __name__ == "__main__":
     parts = [decomposition, smoothing, arima, prophet, support, random_cut, isolation, change, discord, simple]
     golden = {part.__name__: plain(part()) for part in parts}
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden.json"), "w") as file:
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden.json")
+    if sys.argv[1:] == ["--check"]:
+        with open(path) as file:
+            stored = json.load(file)
+        found = [text for name in golden for text in check(stored[name], golden[name], name, TOLERANCES.get(name, 1e-9))]
+        sys.exit("\n".join(found) if found else print(f"{len(golden)} parts are as in {os.path.basename(path)}"))
+    with open(path, "w") as file:
         json.dump(golden, file, separators=(",", ":"))
         file.write("\n")

@@ -37,6 +37,28 @@ package enum Algorithm: String, Sendable, Equatable, Codable, CaseIterable {
         }
     }
 
+    /// Bytes that a series' state takes at most, with all that it refers to.
+    package var mostStateBytes: Int {
+        switch self {
+        case .mad: 0
+        case .threeSigma: 16
+        case .iqr: 416
+        case .ewma: 48
+        case .levelShift, .counterReset: 88
+        case .flatLine, .missingData: 96
+        case .varianceChange: 136
+        case .pageHinkley: 168
+        case .spectralResidual: 768
+        case .seasonalTail, .logTail, .rateTail: 4_096
+        case .ensemble: 5_120
+        case .changePoint: 10_240
+        case .matrixProfile: 17_408
+        case .oneClassSVM: 22_528
+        case .isolationForest: 98_304
+        case .randomCutForest: 655_360
+        }
+    }
+
     /// The parts of the ensemble behind a pre-processing.
     private typealias Composed<First: Preprocessing> = ComposedDetector<
         First, ReferencePool, RunningScale, TailCalibration

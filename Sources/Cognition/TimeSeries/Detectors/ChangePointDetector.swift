@@ -3,7 +3,7 @@
 ///
 /// Values are standardised by the recent level; a change every 500 samples is expected, and those of the last ten are
 /// looked at. The score is what the posterior has above its own usual value. Warms up for 64 samples. State: at most
-/// 900 words.
+/// 10 KiB.
 package struct ChangePointDetector: StreamingDetector {
     /// Name in configurations and explanations.
     package static let name = "change-point"

@@ -10,7 +10,7 @@
 /// the sample and all others (Guha and others 2016, "Robust random cut forest", section 3), over value, step from the
 /// sample before, and distance from the mean of the eight before: 24 trees of 64 out of the last 256 samples, grown
 /// anew every 128 samples. The forest's score is compared with its own recent mean and spread. Warms up for 256
-/// samples. State: at most 150 KiB.
+/// samples. State: at most 96 KiB.
 package struct IsolationForestDetector: StreamingDetector {
     /// Name in configurations and explanations.
     package static let name = "isolation-forest"

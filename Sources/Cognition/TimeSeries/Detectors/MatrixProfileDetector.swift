@@ -3,7 +3,7 @@
 /// The z-normalised distance of the newest 16 samples to the nearest earlier 16 out of the last 512 (Yeh and others 2016,
 /// "Matrix profile I"), which do not overlap with them; products are summed anew, exact for values of any size, in one
 /// pass over the history. The distance is judged by its own running mean and spread. Flat subsequences are at the distance of √16 from
-/// all others and at 0 from each other. Warms up for 64 distances. State: at most 1,550 words.
+/// all others and at 0 from each other. Warms up for 64 distances. State: at most 17 KiB.
 package struct MatrixProfileDetector: StreamingDetector {
     /// Name in configurations and explanations.
     package static let name = "matrix-profile"

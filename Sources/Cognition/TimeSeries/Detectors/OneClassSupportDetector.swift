@@ -2,7 +2,7 @@
 /// machine, fitted anew as the window slides.
 ///
 /// Over value, step, and distance from the mean of the eight before, each standardised over the window of 256 samples;
-/// nu 0.05, gamma a third; fitted every 128 samples. Warms up for 320 samples. State: at most 1,600 words.
+/// nu 0.05, gamma a third; fitted every 128 samples. Warms up for 320 samples. State: at most 22 KiB.
 package struct OneClassSupportDetector: StreamingDetector {
     /// Name in configurations and explanations.
     package static let name = "one-class-svm"

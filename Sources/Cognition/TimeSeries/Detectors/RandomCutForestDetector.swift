@@ -7,7 +7,7 @@
 /// How many recent samples the newest one displaces in random cuts: the streaming robust random cut forest.
 ///
 /// 16 trees over the last 128 shingles of four samples; the logarithm of the collusive
-/// displacement, the mean of the trees, is judged by its own running mean and spread. Warms up for 192 samples. State: at most 500 KiB:
+/// displacement, the mean of the trees, is judged by its own running mean and spread. Warms up for 192 samples. State: at most 640 KiB:
 /// not for many series.
 package struct RandomCutForestDetector: StreamingDetector {
     /// Name in configurations and explanations.

@@ -9,7 +9,7 @@
 /// Spectral residual (Ren and others 2019, "Time-series anomaly detection service at Microsoft", section 4.1): windows
 /// of 64 values, the last 5 of them continued with the gradient before the newest one, average filter of 3. What the
 /// salience of the newest value has above the window's mean is measured in its own running spread, as the end of a
-/// window is more salient than its middle even in noise. State: at most 70 words.
+/// window is more salient than its middle even in noise. State: at most 768 bytes.
 package struct SpectralResidualDetector: StreamingDetector {
     /// Name in configurations and explanations.
     package static let name = "spectral-residual"
