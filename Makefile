@@ -39,10 +39,11 @@ build: deps ## Build everything (debug)
 test: deps build ## Build and run the whole test suite
 	$(SWIFT_BUILD) --product protoc-gen-swift
 	$(SWIFT_BUILD) --build-tests
-	@# The numeric suites and the proofs keep the threads of a small machine busy; by themselves they starve nobody.
+	@# The numeric suites and the proofs keep the threads of a small machine busy; by themselves they starve nobody. The
+	@# others talk to servers and programs with deadlines: eight at a time, so that each gets its turn in time.
 	swift test --skip-build --parallel --filter TimeSeriesTests
 	swift test --skip-build --no-parallel --filter ProofTests
-	swift test --skip-build --parallel --skip 'TimeSeriesTests|ProofTests'
+	swift test --skip-build --parallel --experimental-maximum-parallelization-width 8 --skip 'TimeSeriesTests|ProofTests'
 
 lint: ## Check formatting and documentation of the sources
 	swift format lint --strict --recursive Package.swift Sources Tests

@@ -107,9 +107,9 @@ import WireFormat
 
         let analyzer = try Program(
             "sre-analyzer", ["--config", file, "--telemetry-port", "0"], environment: environment)
-        #expect(analyzer.readUntil("baseline learning completed for 1 metrics"), "\(analyzer.output)")
+        #expect(await analyzer.readUntil("baseline learning completed for 1 metrics"), "\(analyzer.output)")
         analyzer.signal(SIGTERM)
-        #expect(analyzer.waitUntilExit() == 0)
+        #expect(await analyzer.waitUntilExit() == 0)
         let limit = try #require(try await learned()?.limit)
         #expect(limit.source == .companion && limit.value == memory && limit.isUpper)
         #expect(limit.reason.hasPrefix("\(Self.total) is "))
@@ -195,10 +195,10 @@ import WireFormat
             }
             let analyzer = try Program(
                 "sre-analyzer", ["--config", file, "--telemetry-port", "0"], environment: environment)
-            #expect(analyzer.readUntil("baseline learning completed for 1 metrics"), "\(analyzer.output)")
+            #expect(await analyzer.readUntil("baseline learning completed for 1 metrics"), "\(analyzer.output)")
             #expect(analyzer.output.contains(line), "\(analyzer.output)")
             analyzer.signal(SIGTERM)
-            #expect(analyzer.waitUntilExit() == 0)
+            #expect(await analyzer.waitUntilExit() == 0)
             #expect(try await learned()?.limit?.source == .companion)
         }
         withExtendedLifetime((server, exporter)) {}

@@ -22,13 +22,13 @@ import Testing
         ("6. Approval", "sre-gateway"), ("   RUNNING    step 1 INTENT", "sre-executor"),
     ]
 
-    @Test func anIncidentEndsRepairedOnceWhateverIsKilled() throws {
+    @Test func anIncidentEndsRepairedOnceWhateverIsKilled() async throws {
         let data = NSTemporaryDirectory() + "demo-\(UUID().uuidString.prefix(8))"
         defer { try? FileManager.default.removeItem(atPath: data) }
         let demo = try Program(
             "sre-agent", ["demo", "--yes", "--data", data, "--config", Program.root + "/config/demo"])
         var killed: Set<String> = []
-        while demo.readMore() {
+        while await demo.readMore() {
             for (line, name) in Self.kills where demo.output.contains("\n\(line)") && !killed.contains(name) {
                 let record = try JSONDecoder().decode(
                     Record.self, from: Data(contentsOf: URL(fileURLWithPath: "\(data)/agent.json")))
@@ -37,7 +37,7 @@ import Testing
             }
         }
         let story = demo.output
-        let status = demo.waitUntilExit()
+        let status = await demo.waitUntilExit()
         let log = (try? String(contentsOfFile: "\(data)/agent.log", encoding: .utf8)) ?? ""
         #expect(status == 0, "\(story)\n\(log.suffix(6_000))")
         #expect(killed == Set(Self.kills.map(\.1)), "\(story)")

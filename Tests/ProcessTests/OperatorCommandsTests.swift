@@ -54,7 +54,7 @@ import WireFormat
             "sre-agent",
             ["streams", "tail", "incidents", "--follow", "--config", Program.root + "/config/config.yaml"],
             environment: ["REDIS_URL": server.url])
-        #expect(followed.readUntil("INC-1-1"))
+        #expect(await followed.readUntil("INC-1-1"))
         #expect(refused(server, "streams", "tail", "nonsense").contains("dead-letters"))
         let file = "\(server.folder)/incident.jsonl"
         _ = try agent(server, "streams", "export", "INC-1", "--out", file)

@@ -56,16 +56,16 @@ import Testing
     }
 
     @Test(arguments: ["sre-metrics-collector", "sre-analyzer", "sre-planner", "sre-executor", "sre-gateway"])
-    func badConfigurationEndsWithACodeOfItsOwnAndTheLine(name: String) throws {
+    func badConfigurationEndsWithACodeOfItsOwnAndTheLine(name: String) async throws {
         try write("bad.yaml", "cluster: x\nbaseline:\n  learning_days: soon\n")
         let bad = try Program(name, ["--config", "\(folder)/bad.yaml", "--check-config"])
-        #expect(bad.waitUntilExit() == 78)
+        #expect(await bad.waitUntilExit() == 78)
         #expect(bad.output.contains("\(folder)/bad.yaml:3: baseline.learning_days: 'soon' is not valid"))
         #expect(bad.output.contains("valid: 1.0 to 90.0"))
         let good = try Program(name, ["--config", Program.root + "/config/config.yaml", "--check-config"])
-        #expect(good.waitUntilExit() == 0, "\(good.output)")
+        #expect(await good.waitUntilExit() == 0, "\(good.output)")
         let version = try Program(name, ["--version"])
-        #expect(version.waitUntilExit() == 0 && version.output.split(separator: ".").count == 3)
+        #expect(await version.waitUntilExit() == 0 && version.output.split(separator: ".").count == 3)
     }
 
     /// The database goes back to an earlier state under the analyzer, as with a failover to a replica that was behind.
@@ -88,13 +88,13 @@ import Testing
             }
         }
         let program = try Program("sre-analyzer", ["--config", file, "--telemetry-port", "0"])
-        #expect(program.readUntil("audit-checkpoint"), "\(program.output)")
+        #expect(await program.readUntil("audit-checkpoint"), "\(program.output)")
         _ = try TestHost.run(
             "/usr/bin/redis-cli",
             ["-s", "\(folder)/redis.sock", "DEL", keys.stream(.audit, partition), keys.auditHead(partition)])
-        #expect(program.readUntil("an audit chain has lost entries"), "\(program.output)")
+        #expect(await program.readUntil("an audit chain has lost entries"), "\(program.output)")
         // The checkpoint of the chain as it is now follows the record.
-        #expect(program.readUntil("\\\"seq\\\":\\\"1\\\""), "\(program.output)")
+        #expect(await program.readUntil("\\\"seq\\\":\\\"1\\\""), "\(program.output)")
         let report = try TestHost.run(
             Program.root + "/.build/debug/sre-agent", ["audit", "verify", "--checkpoints", marks, "--config", file])
         #expect(report.contains("partition 7: entries up to sequence 5 were lost"), "\(report)")
@@ -106,10 +106,10 @@ import Testing
         (["--appendonly", "no"], "appendonly yes"),
         (["--appendonly", "yes", "--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"], "noeviction"),
     ])
-    func anUnsafeRedisIsRefusedWithWhatToSet(arguments: [String], advice: String) throws {
+    func anUnsafeRedisIsRefusedWithWhatToSet(arguments: [String], advice: String) async throws {
         let server = try RedisServer(arguments, folder: folder)
         let program = try Program("sre-analyzer", ["--config", try configuration(), "--telemetry-port", "0"])
-        #expect(program.waitUntilExit() == 78)
+        #expect(await program.waitUntilExit() == 78)
         #expect(program.output.contains(advice), "\(program.output)")
         withExtendedLifetime(server) {}
     }
@@ -127,7 +127,7 @@ import Testing
         let (_, after) = try await get("\(base)/readyz") { _, text in !text.contains("redis") }
         #expect(after == "prometheus: http://127.0.0.1:1 does not answer\n")
         program.signal(SIGTERM)
-        #expect(program.waitUntilExit() == 0)
+        #expect(await program.waitUntilExit() == 0)
         #expect(program.output.contains("waiting for Redis"))
         #expect(program.output.contains("127.0.0.1:1/api/v1") && !program.output.contains("c4nary"))
         withExtendedLifetime(server) {}
@@ -149,16 +149,16 @@ import Testing
 
         try write("tokens.yaml", tokens("two"))
         program.signal(SIGHUP)
-        #expect(program.readUntil("took the new configuration into use"))
+        #expect(await program.readUntil("took the new configuration into use"))
         #expect(try await get(url, token: "two") { _, _ in true }.0 == 200)
         #expect(try await get(url, token: "one") { _, _ in true }.0 == 401)
 
         try write("tokens.yaml", "tokens:\n  - { subject: a, role: king, sha256: 0 }\n")
         program.signal(SIGHUP)
-        #expect(program.readUntil("the new configuration is refused, the old one stays"))
+        #expect(await program.readUntil("the new configuration is refused, the old one stays"))
         #expect(try await get(url, token: "two") { _, _ in true }.0 == 200)
         program.signal(SIGTERM)
-        #expect(program.waitUntilExit() == 0)
+        #expect(await program.waitUntilExit() == 0)
         #expect(program.output.contains("tokens.yaml:2"), "\(program.output)")
         withExtendedLifetime(server) {}
     }

@@ -1,5 +1,6 @@
 import Bus
 import Foundation
+import Model
 import RedisBus
 import RedisClient
 import TestSupport
@@ -88,6 +89,10 @@ import Testing
                 .init(observations: 0, records: 0, audit: 0, bytes: 1 << 20, partitions: 16), store: store, keys: keys
             ).sweep(now: 4_000_000_000_000)
             #expect(report.removed[.audit] == 1)
+            let link = try await AuditChain(keys: keys, digest: Fixtures.digest).next(
+                in: partition, store: store, time: Fixtures.now, actor: "sre-analyzer", action: AuditEpoch.action,
+                subject: "s", detail: [:], trace: TraceContext(seed: "t"))
+            guard case .committed = try await store.appendAudit(link) else { Issue.record("no epoch"); return }
         }
         try await use(server, as: "sre-planner") { _, store in
             try await store.ensureLibrary()
@@ -151,7 +156,7 @@ import Testing
                 ["XRANGE", "\(tag):audit", "-", "+"],
             ],
             "sre-analyzer": [
-                ["FCALL", "sre_v1_approve", "0"], ["HSET", "\(tag):audit-head", "seq", "1"],
+                ["FCALL", "sre_v1_approve", "0"], ["HSET", "\(tag):queue:reviews", "a", "1"],
                 ["HSET", "\(tag):lease:executor", "owner", "me"], ["ZADD", "\(tag):queue:approvals", "1", "x"],
             ],
             "sre-planner": [
