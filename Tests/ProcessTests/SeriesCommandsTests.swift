@@ -155,6 +155,11 @@ import WireFormat
             environment, "proposals", "make", "queue_depth", "--from", "-2d", "--config", running,
             "--alarms-per-day", "9")
         #expect(none.contains("no series alarms more often"))
+        // The large incident is one whatever the threshold.
+        let hopeless = try agent(
+            environment, "proposals", "make", "queue_depth", "--from", "-2d", "--config", running,
+            "--alarms-per-day", "0.01")
+        #expect(hopeless.contains("no threshold keeps within 0.01 alarms a day, the best leaves 0.17"), "\(hopeless)")
         let id = String(made.prefix { !$0.isWhitespace })
         #expect(try agent(environment, "proposals", "--config", running).contains(id))
         #expect(try agent(environment, "proposals", "show", id, "--config", running).contains("threshold 0.7: 0.33"))

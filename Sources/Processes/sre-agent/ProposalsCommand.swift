@@ -88,9 +88,14 @@ struct ProposalsCommand: AsyncParsableCommand {
             let now = ProcessContext.now()
             let names = metrics.isEmpty ? configuration.metrics.map(\.name) : metrics
             var made: [StoredProposal] = []
+            var hopeless: [String] = []
             for name in names {
                 for series in try await history.load(name, configuration, now: now.rawValue) {
-                    if let proposal = proposal(series, name, configuration, now) { made.append(proposal) }
+                    switch outcome(series, name, configuration, now) {
+                    case .quiet: break
+                    case .proposal(let proposal): made.append(proposal)
+                    case .hopeless(let reason): hopeless.append(reason)
+                    }
                 }
             }
             let proposals = made
@@ -102,29 +107,49 @@ struct ProposalsCommand: AsyncParsableCommand {
                 }
             }
             for proposal in proposals { print(line(proposal)) }
-            if proposals.isEmpty { print("no series alarms more often than \(Readable.number(alarmsPerDay)) a day") }
+            for reason in hopeless { print(Terminal.safe(reason)) }
+            if proposals.isEmpty, hopeless.isEmpty {
+                print("no series alarms more often than \(Readable.number(alarmsPerDay)) a day")
+            }
         }
 
-        private func proposal(
+        private enum Outcome {
+            /// The series keeps within the alarms as it is.
+            case quiet
+            case proposal(StoredProposal)
+            /// No threshold that was tried keeps within them, in one sentence.
+            case hopeless(String)
+        }
+
+        private func outcome(
             _ series: HistoryOptions.History, _ metric: String, _ configuration: LoadedConfiguration, _ now: Timestamp
-        ) -> StoredProposal? {
-            guard let definition = series.definition else { return nil }
+        ) -> Outcome {
+            guard let definition = series.definition else { return .quiet }
             let detector = configuration.detector(of: metric)
             let analysis = configuration.analysis
             let tested = ThresholdProposal(
                 series.samples, alarmsPerDay: alarmsPerDay, incidents: series.incidents, detector: detector,
                 baselineConfiguration: analysis.baseline, learningDays: analysis.learningDays,
                 choosesAlgorithms: configuration.choosesAlgorithms(of: metric))
-            guard let threshold = tested.proposed, threshold > detector.threshold else { return nil }
+            guard let threshold = tested.proposed else {
+                let least = tested.trials.map(\.alarmsPerDay).min() ?? 0
+                return .hopeless(
+                    "\(series.name): no threshold keeps within \(Readable.number(alarmsPerDay)) alarms a day, the best leaves "
+                        + "\(Readable.number(least)): these are large; minimum_deviation and cool_down_seconds of its metric "
+                        + "may help, 'sre-agent backtest' shows them")
+            }
+            guard threshold > detector.threshold else { return .quiet }
             let entity = definition.entity(
                 labels: series.labels, cluster: configuration.settings.cluster,
                 defaultNamespace: configuration.settings.defaultNamespace)
             var hash = StableHash()
             hash.combine("\(SeriesID(metric: metric, labels: series.labels))")
-            return StoredProposal(
-                id: "PRO-\(hash.base32)", metric: metric, labels: series.labels,
-                entity: [entity.cluster, entity.namespace, entity.kind, entity.name], made: now.rawValue,
-                configured: detector.threshold, alarmsPerDay: alarmsPerDay, threshold: threshold, trials: tested.trials)
+            return .proposal(
+                StoredProposal(
+                    id: "PRO-\(hash.base32)", metric: metric, labels: series.labels,
+                    entity: [entity.cluster, entity.namespace, entity.kind, entity.name], made: now.rawValue,
+                    configured: detector.threshold, alarmsPerDay: alarmsPerDay, threshold: threshold,
+                    trials: tested.trials))
         }
     }
 

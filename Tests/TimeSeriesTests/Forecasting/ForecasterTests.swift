@@ -145,6 +145,18 @@ struct ForecasterTests {
         try check(method.type)
     }
 
+    @Test func naiveTakesTheSeasonThatRepeats() throws {
+        // A week that grows by 10 a day is like the day before, not like the week before.
+        let hours = Array(0..<504)
+        let growing = hours.map { Double($0 % 24 + 10 * ($0 / 24)) }
+        let day = try SeasonalNaive(fitting: growing, seasons: [24, 168]).forecast(horizon: 24)
+        #expect(day.p50 == Array(growing.suffix(24)))
+        let isMonday = hours.map { $0 / 24 % 7 == 0 }
+        let weekly = zip(hours, isMonday).map { hour, isMonday in isMonday ? 100.0 : Double(hour % 24) }
+        let week = try SeasonalNaive(fitting: weekly, seasons: [24, 168]).forecast(horizon: 24)
+        #expect(week.p50 == Array(repeating: 100, count: 24))
+    }
+
     @Test func orderOfAnAutoregressionIsFound() throws {
         var generator = SplitMix64(seed: 5)
         var values = [0.0, 0]

@@ -9,11 +9,14 @@ package struct SeasonalNaive: Forecaster {
     private let season: [Double]
     private let deviation: Double
 
-    /// Takes the longest season that the history holds twice.
+    /// Takes the season after which the last values were most like themselves, of those that the history holds twice.
     package init(fitting history: [Double], seasons: [Int]) throws(ForecastError) {
         let values = FilledHistory.filled(history)
         guard values.count >= 2 else { throw .insufficientData(have: values.count, need: 2) }
-        let period = FilledHistory.seasons(seasons, points: values.count).last ?? 1
+        let candidates = FilledHistory.seasons(seasons, points: values.count)
+        let newest = values.suffix(candidates.last ?? 1).indices
+        func error(_ period: Int) -> Double { newest.reduce(0) { $0 + abs(values[$1] - values[max(0, $1 - period)]) } }
+        let period = candidates.min { error($0) < error($1) } ?? 1
         season = Array(values.suffix(period))
         let differences = (period..<values.count).map { values[$0] - values[$0 - period] }
         let size = max(1e-300, differences.reduce(0) { max($0, abs($1)) })
