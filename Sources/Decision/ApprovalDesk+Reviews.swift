@@ -1,7 +1,6 @@
 import Authority
 import Bus
 import Model
-import WireFormat
 
 /// Reviews of plans that one person let through in an emergency.
 extension ApprovalDesk {
@@ -43,38 +42,5 @@ extension ApprovalDesk {
             }
             return try await group.reduce(into: []) { open, filed in if let filed { open.append(filed) } }
         }
-    }
-
-    /// Stores the closing of a review, which was verified before.
-    func closeReview(
-        _ signed: SignedStatement, _ statement: ApprovalStatement, about filed: FiledPlan
-    ) async throws -> ApproveResult {
-        let key = keys.plan(filed.record.hash, filed.partition)
-        let stored = try signed.canonicalJSON()
-        for _ in 0..<20 {
-            let fields = try await store.fields(key)
-            guard !fields.isEmpty else { return .notFound }
-            let record = try PlanRecord(hash: filed.record.hash, fields: fields)
-            let state = record.state.rawValue
-            if let known = record.reviews[statement.approver] {
-                return known == stored ? .repeated(state: state) : .contradicts(state: state)
-            }
-            let link = try await link(signed, statement, about: filed, now())
-            var transaction = Transaction(
-                checks: [.init(key: key, field: "version", text: "\(record.version)")],
-                changes: [
-                    .set(
-                        key: key,
-                        fields: [
-                            Field(PlanRecord.reviewPrefix + statement.approver, stored),
-                            Field("version", "\(record.version + 1)"),
-                        ]), .unrank(key: keys.reviewQueue(filed.partition), member: record.hash),
-                ])
-            transaction.merge(link.transaction)
-            transaction.isReplicated = true
-            try await probe(.beforeApprove)
-            if case .committed = try await store.transition(transaction) { return .recorded(state: state) }
-        }
-        return .auditMoved
     }
 }

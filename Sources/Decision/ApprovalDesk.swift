@@ -36,9 +36,9 @@ package struct ApprovalDesk: Sendable {
     let store: any BusStore
     let keys: Keys
     let partitions: Int
-    let digest: any Digest
-    let now: @Sendable () -> Timestamp
-    let probe: @Sendable (DecisionPoint) async throws -> Void
+    private let digest: any Digest
+    private let now: @Sendable () -> Timestamp
+    private let probe: @Sendable (DecisionPoint) async throws -> Void
 
     /// - Parameter probe: called at each ``DecisionPoint``; throws to let the caller die there.
     package init(
@@ -149,8 +149,7 @@ package struct ApprovalDesk: Sendable {
         let result =
             switch statement.verdict {
             case .approve, .reject: try await decide(signed, statement, about: filed)
-            case .revoke, .abort: try await withdraw(signed, statement, about: filed)
-            case .review: try await closeReview(signed, statement, about: filed)
+            case .revoke, .abort, .review: try await add(signed, statement, about: filed)
             }
         try await probe(.afterApproveBeforeReply)
         return result
@@ -189,7 +188,7 @@ package struct ApprovalDesk: Sendable {
     }
 
     /// The link of the audit chain that records a statement.
-    func link(
+    private func link(
         _ signed: SignedStatement, _ statement: ApprovalStatement, about filed: FiledPlan, _ time: Timestamp
     ) async throws -> AuditAppend {
         try await AuditChain(keys: keys, digest: digest).next(
@@ -211,29 +210,69 @@ package struct ApprovalDesk: Sendable {
         }
     }
 
-    // MARK: Revocation and abort
+    // MARK: Revocation, abort and review
 
-    private func withdraw(
+    /// Where a statement is kept that does not settle a plan, and what else it changes.
+    private struct Place {
+        /// Beginning of the name of the field.
+        var prefix: String
+        /// What the person said there before.
+        var known: [UInt8]?
+        /// State of the plan afterwards.
+        var state: PlanState
+        var changes: [Transaction.Change] = []
+    }
+
+    /// The place of a statement about a plan as it stands; `nil` when it comes too late.
+    private func place(
+        of statement: ApprovalStatement, on record: PlanRecord, _ partition: Partition, _ time: Timestamp
+    ) throws -> Place? {
+        let person = statement.approver
+        if statement.verdict == .review {
+            return Place(
+                prefix: PlanRecord.reviewPrefix, known: record.reviews[person], state: record.state,
+                changes: [.unrank(key: keys.reviewQueue(partition), member: record.hash)])
+        }
+        var place = Place(
+            prefix: PlanRecord.withdrawalPrefix, known: record.withdrawals[person], state: record.state)
+        if place.known != nil { return place }
+        switch (statement.verdict, record.state) {
+        case (.abort, let state) where state.isExecuting: return place
+        case (.revoke, .awaiting), (.revoke, .approved), (.revoke, .autoReady): break
+        default: return nil
+        }
+        place.state = .revoked
+        let decision = Decision(
+            planID: record.id, planHash: record.hash, state: .revoked, actor: person, time: time,
+            reason: statement.comment)
+        let entry = try Envelope(
+            decision, id: "\(record.hash)-\(PlanState.revoked.rawValue)", source: person, time: time,
+            trace: TraceContext(seed: record.hash),
+            notes: [Field("plan", record.id), Field("state", PlanState.revoked.rawValue)])
+        place.changes = [
+            .unrank(key: keys.approvalQueue(partition), member: record.hash),
+            .append(stream: keys.stream(.decisions, partition), fields: entry.fields),
+        ]
+        return place
+    }
+
+    private func add(
         _ signed: SignedStatement, _ statement: ApprovalStatement, about filed: FiledPlan
     ) async throws -> ApproveResult {
         let key = keys.plan(filed.record.hash, filed.partition)
         let stored = try signed.canonicalJSON()
-        let trace = TraceContext(seed: filed.record.hash)
         for _ in 0..<20 {
             let fields = try await store.fields(key)
             guard !fields.isEmpty else { return .notFound }
             let record = try PlanRecord(hash: filed.record.hash, fields: fields)
-            if let known = record.withdrawals[statement.approver] {
+            let time = now()
+            guard let place = try place(of: statement, on: record, filed.partition, time) else {
+                return .decided(state: record.state.rawValue)
+            }
+            if let known = place.known {
                 return known == stored
                     ? .repeated(state: record.state.rawValue) : .contradicts(state: record.state.rawValue)
             }
-            let next: PlanState
-            switch (statement.verdict, record.state) {
-            case (.revoke, .awaiting), (.revoke, .approved), (.revoke, .autoReady): next = .revoked
-            case (.abort, let state) where state.isExecuting: next = state
-            default: return .decided(state: record.state.rawValue)
-            }
-            let time = now()
             let link = try await link(signed, statement, about: filed, time)
             var transaction = Transaction(
                 checks: [.init(key: key, field: "version", text: "\(record.version)")],
@@ -241,64 +280,17 @@ package struct ApprovalDesk: Sendable {
                     .set(
                         key: key,
                         fields: [
-                            Field(PlanRecord.withdrawalPrefix + statement.approver, stored),
-                            Field("state", next.rawValue), Field("version", "\(record.version + 1)"),
+                            Field(place.prefix + statement.approver, stored), Field("state", place.state.rawValue),
+                            Field("version", "\(record.version + 1)"),
                         ])
-                ])
-            if next == .revoked {
-                let decision = Decision(
-                    planID: record.id, planHash: record.hash, state: next, actor: statement.approver, time: time,
-                    reason: statement.comment)
-                let entry = try Envelope(
-                    decision, id: "\(record.hash)-\(next.rawValue)", source: statement.approver, time: time,
-                    trace: trace, notes: [Field("plan", record.id), Field("state", next.rawValue)])
-                transaction.changes += [
-                    .unrank(key: keys.approvalQueue(filed.partition), member: record.hash),
-                    .append(stream: keys.stream(.decisions, filed.partition), fields: entry.fields),
-                ]
-            }
+                ] + place.changes)
             transaction.merge(link.transaction)
             transaction.isReplicated = true
             try await probe(.beforeApprove)
-            if case .committed = try await store.transition(transaction) { return .recorded(state: next.rawValue) }
+            if case .committed = try await store.transition(transaction) {
+                return .recorded(state: place.state.rawValue)
+            }
         }
         return .auditMoved
-    }
-}
-
-/// Makes statements for a signer.
-package struct StatementMaker: Sendable {
-    private let cluster: String
-    private let policyHash: String
-    private let digest: any Digest
-
-    package init(cluster: String, policyHash: String, digest: any Digest) {
-        self.cluster = cluster
-        self.policyHash = policyHash
-        self.digest = digest
-    }
-
-    /// Seconds within which the closing of a review has to be handed in.
-    private static let reviewSeconds = 600.0
-
-    /// A statement about a plan, signed; the nonce is 32 random hex digits.
-    ///
-    /// It is valid until the plan cannot be started any more; the closing of a review, which comes later, for ten minutes.
-    package func make(
-        _ verdict: Verdict, about record: PlanRecord, plan: Plan, approver: String, role: String, comment: String,
-        nonce: String, signer: any Signer, now: Timestamp
-    ) throws -> (SignedStatement, ApprovalStatement) {
-        let statement = ApprovalStatement(
-            cluster: cluster, planHash: record.hash, verdict: verdict, approver: approver,
-            keyID: Verifier.keyID(signer.publicKey, digest: digest), role: role, nonce: nonce,
-            notBefore: now.advanced(bySeconds: -5),
-            notAfter: verdict == .review
-                ? now.advanced(bySeconds: Self.reviewSeconds) : plan.expires.advanced(bySeconds: 60),
-            policyHash: policyHash, comment: comment)
-        let bytes = try statement.canonicalJSON()
-        return (
-            SignedStatement(statement: String(decoding: bytes, as: UTF8.self), signature: try signer.sign(bytes)),
-            statement
-        )
     }
 }

@@ -73,6 +73,7 @@ package struct PlanExplanation: Sendable, Equatable {
         add(
             "budgets",
             "\(budgets.perTargetAndHour) per target and hour, \(budgets.perNamespaceAndHour) per namespace and hour, "
+                + "\(budgets.perApproverAndHour) per approver, namespace and hour, "
                 + "\(budgets.concurrent) at a time\(replicas)")
         add("expiry", "\(plan.expires)\(now < plan.expires ? "" : ", which is over")")
         self.findings = findings

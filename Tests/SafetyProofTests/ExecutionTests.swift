@@ -218,6 +218,27 @@ import WireFormat
         }
     }
 
+    /// A stolen key goes only so far, whatever the store says of what it was used for before.
+    @Test func onePersonsApprovalsAreNumbered() async throws {
+        let stage = try Stage { $0.budgets.perApproverAndHour = 1 }
+        let (targets, objects) = Stage.neighbours(3)
+        stage.server.load(objects)
+        func run(_ index: Int, _ person: String, term: Int64) async throws -> PlanRecord {
+            let record = try await stage.propose(on: targets[index])
+            try await stage.say(.approve, about: record, by: person)
+            try await stage.execute(term: term)
+            return try await stage.record(record.hash)
+        }
+        let first = try await run(0, "jane@example.com", term: 1)
+        #expect(first.state == .succeeded)
+        _ = try await stage.store.transition(
+            Transaction(changes: [.remove(key: stage.keys.plan(first.hash, stage.partition))]))
+        let second = try await run(1, "jane@example.com", term: 2)
+        #expect(second.state == .failed)
+        #expect(second.reason == "jane@example.com approved 1 executions in shop within the hour")
+        #expect(try await run(2, "john@example.com", term: 3).state == .succeeded)
+    }
+
     @Test func aGarbledDecisionDoesNotStopAPlanThatIsUnderWay() async throws {
         let stage = try Stage()
         let record = try await stage.propose()

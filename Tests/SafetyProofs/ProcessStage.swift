@@ -102,7 +102,7 @@ package final class ProcessStage: Sendable {
             namespaces: [shop]
             actions: [kubernetes.scale, kubernetes.rollout-restart]
             floors: { kubernetes.scale: 0.6 }
-            budgets: { per_target_and_hour: 1000, per_namespace_and_hour: 1000, concurrent: 1000, replica_share: 1 }
+            budgets: { per_target_and_hour: 1000, per_namespace_and_hour: 1000, per_approver_and_hour: 1000, concurrent: 1000, replica_share: 1 }
             approvers:
               - { name: jane@example.com, roles: [approver, break-glass], keys: ["\(key(stage.jane))"] }
               - { name: john@example.com, roles: [approver], keys: ["\(key(stage.john))"] }

@@ -78,7 +78,8 @@ package final class Stage: Sendable {
                 .init(name: "john@example.com", roles: ["approver"], keys: [john.publicKey]),
                 .init(name: "mary@example.com", roles: ["approver"], keys: [mary.publicKey]),
             ], delegates: [gateway.publicKey], planners: [planner.publicKey], floors: [.scale: 0.6])
-        policy.budgets = Budgets(perTargetAndHour: 100, perNamespaceAndHour: 100, concurrent: 100, replicaShare: 1)
+        policy.budgets = Budgets(
+            perTargetAndHour: 100, perNamespaceAndHour: 100, concurrent: 100, replicaShare: 1, perApproverAndHour: 100)
         change(&policy)
         self.policy = Mutex(policy)
         server.load(SampleEstate.objects)

@@ -33,7 +33,7 @@ import Testing
             freeze_windows:
               - { name: weekend, time_zone: Europe/Berlin, days: [SAT, SUN] }
               - { name: launch, time_zone: UTC, from: "2026-02-06", until: "2026-02-07T12:00" }
-            budgets: { per_target_and_hour: 1, per_namespace_and_hour: 2, concurrent: 1, replica_share: 0.1 }
+            budgets: { per_target_and_hour: 1, per_namespace_and_hour: 2, per_approver_and_hour: 4, concurrent: 1, replica_share: 0.1 }
             autonomy: { executions: 20, lower_bound: 0.8 }
             approvers:
               - { name: jane@example.com, roles: [approver, break-glass], keys: ["ssh-ed25519 \(blob.base64EncodedString()) jane"], kubernetes: { user: jane, groups: [sre] } }
@@ -44,7 +44,10 @@ import Testing
         #expect(policy.approvers.first?.clusterUser == Policy.ClusterUser(name: "jane", groups: ["sre"]))
         #expect(policy.revokedKeys == [Fixtures.second.publicKey])
         #expect(
-            policy.budgets == Budgets(perTargetAndHour: 1, perNamespaceAndHour: 2, concurrent: 1, replicaShare: 0.1))
+            policy.budgets
+                == Budgets(
+                    perTargetAndHour: 1, perNamespaceAndHour: 2, concurrent: 1, replicaShare: 0.1,
+                    perApproverAndHour: 4))
         #expect(policy.autonomy == Autonomy(executions: 20, lowerBound: 0.8))
         #expect(policy.targetFloors.first?.floor == 0.9)
         // 2026-02-06 is a Friday; the launch window holds. 2026-08-01 is a Saturday from 22:00 UTC the day before.

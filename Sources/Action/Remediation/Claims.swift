@@ -15,6 +15,8 @@ package struct Claim: Sendable, Equatable {
     package var expires: Timestamp
     /// When the claim was made.
     package var claimed: Timestamp
+    /// The people who approved the plan.
+    package var approvers: [String]
     /// State and results of steps so far, written before each effect and after it.
     package var progress: Outcome
     /// What the store calls this version of the claim; empty for a new one.
@@ -22,7 +24,7 @@ package struct Claim: Sendable, Equatable {
 
     package init(
         planHash: String, holder: String, term: Int64, expires: Timestamp, claimed: Timestamp, progress: Outcome,
-        version: String = ""
+        approvers: [String] = [], version: String = ""
     ) {
         self.planHash = planHash
         self.holder = holder
@@ -30,6 +32,7 @@ package struct Claim: Sendable, Equatable {
         self.expires = expires
         self.claimed = claimed
         self.progress = progress
+        self.approvers = approvers
         self.version = version
     }
 

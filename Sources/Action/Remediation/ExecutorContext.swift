@@ -77,9 +77,13 @@ extension ExecutorSession {
             if let active = sameTarget.first(where: { !$0.isFinished }) {
                 return "the plan \(active.progress.planID) is being carried out on this target"
             }
+            let byApprover = Dictionary(
+                uniqueKeysWithValues: verifier.approvers(of: plan, record).map { person in
+                    (person, others.count { $0.approvers.contains(person) })
+                })
             return try verifier.withinBudgets(
                 plan, onTarget: sameTarget.count, inNamespace: others.count,
-                active: others.count { !$0.isFinished })
+                active: others.count { !$0.isFinished }, byApprover: byApprover)
         }
     }
 }

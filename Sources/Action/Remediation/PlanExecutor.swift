@@ -269,7 +269,7 @@ struct PlanExecutor: Sendable {
             state: .running, detail: "claimed", steps: [], time: now, runbook: plan.runbook)
         return Claim(
             planHash: record.hash, holder: context.holder, term: context.term, expires: plan.expires, claimed: now,
-            progress: progress)
+            progress: progress, approvers: context.verifier().approvers(of: plan, record))
     }
 
     private func trustedNow() async throws -> Timestamp {

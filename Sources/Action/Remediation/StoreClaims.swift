@@ -75,7 +75,7 @@ package struct StoreClaims: ClaimStore {
                     fields: [
                         Field("version", "\(version)"), Field("holder", claim.holder), Field("term", "\(claim.term)"),
                         Field("expires", "\(claim.expires.rawValue)"), Field("claimed", "\(claim.claimed.rawValue)"),
-                        Field("progress", progress),
+                        Field("progress", progress), Field("approvers", claim.approvers.joined(separator: "\n")),
                     ])
             ])
         // Nothing is done under a claim that a failover could forget.
@@ -103,6 +103,7 @@ package struct StoreClaims: ClaimStore {
         else { throw .refused("the claim on \(hash) cannot be read") }
         return Claim(
             planHash: hash, holder: text("holder"), term: term, expires: Timestamp(milliseconds: expires),
-            claimed: Timestamp(milliseconds: claimed), progress: progress, version: text("version"))
+            claimed: Timestamp(milliseconds: claimed), progress: progress,
+            approvers: text("approvers").split(separator: "\n").map(String.init), version: text("version"))
     }
 }

@@ -12,6 +12,7 @@ package struct KubernetesClaims: ClaimStore {
     private static let progressAnnotation = "sre-agent.io/progress"
     private static let expiresAnnotation = "sre-agent.io/expires"
     private static let claimedAnnotation = "sre-agent.io/claimed"
+    private static let approversAnnotation = "sre-agent.io/approvers"
     private static let label = "sre-agent.io/claim"
     /// Milliseconds that a claim outlives the last moment at which its plan may be started.
     private static let retention: Int64 = 86_400_000
@@ -117,6 +118,7 @@ package struct KubernetesClaims: ClaimStore {
                 Self.hashAnnotation: .string(claim.planHash), Self.progressAnnotation: .string(progress),
                 Self.expiresAnnotation: .string("\(claim.expires.rawValue)"),
                 Self.claimedAnnotation: .string("\(claim.claimed.rawValue)"),
+                Self.approversAnnotation: .string(claim.approvers.joined(separator: "\n")),
             ],
         ]
         if !claim.version.isEmpty { metadata["resourceVersion"] = .string(claim.version) }
@@ -138,6 +140,8 @@ package struct KubernetesClaims: ClaimStore {
         else { throw KubernetesError(.refused, "the claim \(object.name) cannot be read") }
         return Claim(
             planHash: hash, holder: holder, term: Int64(term), expires: Timestamp(milliseconds: expires),
-            claimed: Timestamp(milliseconds: claimed), progress: progress, version: object.resourceVersion)
+            claimed: Timestamp(milliseconds: claimed), progress: progress,
+            approvers: (annotations[approversAnnotation] ?? "").split(separator: "\n").map(String.init),
+            version: object.resourceVersion)
     }
 }

@@ -129,13 +129,16 @@ package enum PolicyFile {
 
     private static func budgets(_ value: YAMLDocument.Value?) throws(SettingsError) -> Budgets {
         guard let value else { return Budgets() }
-        try value.allow(["per_target_and_hour", "per_namespace_and_hour", "concurrent", "replica_share"])
+        try value.allow([
+            "per_target_and_hour", "per_namespace_and_hour", "per_approver_and_hour", "concurrent", "replica_share",
+        ])
         let usual = Budgets()
         return Budgets(
             perTargetAndHour: try value["per_target_and_hour"]?.int(in: 1...1_000) ?? usual.perTargetAndHour,
             perNamespaceAndHour: try value["per_namespace_and_hour"]?.int(in: 1...1_000) ?? usual.perNamespaceAndHour,
             concurrent: try value["concurrent"]?.int(in: 1...1_000) ?? usual.concurrent,
-            replicaShare: try value["replica_share"]?.double(in: 0.01...1) ?? usual.replicaShare)
+            replicaShare: try value["replica_share"]?.double(in: 0.01...1) ?? usual.replicaShare,
+            perApproverAndHour: try value["per_approver_and_hour"]?.int(in: 1...1_000) ?? usual.perApproverAndHour)
     }
 
     private static func autonomy(_ value: YAMLDocument.Value?) throws(SettingsError) -> Autonomy {

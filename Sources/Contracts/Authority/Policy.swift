@@ -225,14 +225,18 @@ package struct Budgets: Sendable, Equatable {
     package var concurrent: Int
     /// Share of a workload's replicas that may be touched at once, in (0,1]; one is always allowed.
     package var replicaShare: Double
+    /// Executions within one namespace and hour that one person may have approved: what a stolen key can do.
+    package var perApproverAndHour: Int
 
     package init(
-        perTargetAndHour: Int = 3, perNamespaceAndHour: Int = 10, concurrent: Int = 3, replicaShare: Double = 0.34
+        perTargetAndHour: Int = 3, perNamespaceAndHour: Int = 10, concurrent: Int = 3, replicaShare: Double = 0.34,
+        perApproverAndHour: Int = 10
     ) {
         self.perTargetAndHour = perTargetAndHour
         self.perNamespaceAndHour = perNamespaceAndHour
         self.concurrent = concurrent
         self.replicaShare = replicaShare
+        self.perApproverAndHour = perApproverAndHour
     }
 
     /// Replicas of so many that may be touched at once.

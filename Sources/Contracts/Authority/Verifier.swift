@@ -209,14 +209,19 @@ package struct Verifier: Sendable {
         return nil
     }
 
+    /// The people whose approval lets a plan begin that may be started; empty for one that needs none.
+    package func approvers(of plan: Plan, _ record: PlanRecord) -> [String] {
+        plan.quorum == 0 ? [] : record.statements.keys.sorted()
+    }
+
     /// Checks the budgets of the policy.
     ///
     /// `onTarget` and `inNamespace` count executions within the last hour, `active` those within the namespace that are
-    /// not over.
+    /// not over, `byApprover` those within the namespace and hour that each approver of this plan has approved.
     ///
     /// - Returns: what the plan has to wait for; `nil` when it may begin.
     package func withinBudgets(
-        _ plan: Plan, onTarget: Int, inNamespace: Int, active: Int
+        _ plan: Plan, onTarget: Int, inNamespace: Int, active: Int, byApprover: [String: Int] = [:]
     ) throws(Refusal) -> String? {
         let budgets = policy.budgets
         guard onTarget < budgets.perTargetAndHour else {
@@ -224,6 +229,9 @@ package struct Verifier: Sendable {
         }
         guard inNamespace < budgets.perNamespaceAndHour else {
             throw .overBudget("\(inNamespace) executions in \(plan.target.namespace) within the hour")
+        }
+        for (person, count) in byApprover.sorted(by: { $0.key < $1.key }) where count >= budgets.perApproverAndHour {
+            throw .overBudget("\(person) approved \(count) executions in \(plan.target.namespace) within the hour")
         }
         let impact = plan.impact
         guard impact.replicas == 0 || impact.replicasTouched <= budgets.replicas(of: impact.replicas) else {
