@@ -40,7 +40,7 @@ package struct ApprovalDesk: Sendable {
     private let now: @Sendable () -> Timestamp
     private let probe: @Sendable (DecisionPoint) async throws -> Void
 
-    /// - Parameter probe: called at each ``DecisionPoint``; throws to let the caller die there.
+    /// A desk over the store; `probe` is called at each ``DecisionPoint`` and throws to let the caller die there.
     package init(
         store: any BusStore, keys: Keys, partitions: Int, digest: any Digest, now: @escaping @Sendable () -> Timestamp,
         probe: @escaping @Sendable (DecisionPoint) async throws -> Void = { _ in }

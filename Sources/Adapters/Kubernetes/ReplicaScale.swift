@@ -38,7 +38,9 @@ extension KubernetesClient {
     /// Sets the number of replicas of the workload at `path`, if it is still as `known`.
     ///
     /// - Parameters:
+    ///   - path: of the workload.
     ///   - replicas: at least 0.
+    ///   - known: as it was read.
     ///   - dryRun: the server checks and answers, and changes nothing.
     /// - Throws: `KubernetesError`, of the kind `conflict` when the workload changed since or is another one.
     package func scale(

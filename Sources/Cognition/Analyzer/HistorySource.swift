@@ -15,9 +15,7 @@ package struct HistorySeries: Sendable {
     /// Samples off the grid, for histories that are given as such.
     private var loose: [Sample] = []
 
-    /// A history without points yet.
-    ///
-    /// - Parameter points: how many there will be, so that they are not moved while they come.
+    /// A history without points yet; `points` is how many there will be, so that they are not moved while they come.
     package init(id: SeriesID, entity: Entity, start: Int64, step: Int64, points: Int = 0) {
         self.id = id
         self.entity = entity

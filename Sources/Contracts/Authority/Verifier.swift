@@ -18,7 +18,9 @@ package struct Verifier: Sendable {
     private let digest: any Digest
     private let signatures: any SignatureVerifier
 
-    /// - Parameter isShadow: nothing is ever to be carried out; default `false`.
+    /// A verifier under a policy.
+    ///
+    /// In shadow mode (`isShadow`, `false` by default) nothing is ever to be carried out.
     package init(
         policy: Policy, cluster: String, autoRemediationEnabled: Bool, isShadow: Bool = false, digest: any Digest,
         signatures: any SignatureVerifier
@@ -159,7 +161,8 @@ package struct Verifier: Sendable {
     /// As at the start, but under the policy in force, whichever it began under: an edit that changes nothing for the plan
     /// does not stop it halfway, and one that is stricter does.
     ///
-    /// - Parameter isRollback: what was begun is undone, which a window without new starts and the plan's age do not stop.
+    /// For a rollback, what was begun is undone: a window without new starts and the plan's age do not stop that.
+    ///
     /// - Returns: why the plan is to be stopped and undone; `nil` when it goes on.
     /// - Throws: `Refusal` when nothing more may be changed for it, not even to undo what was done.
     package func hindrance(to record: PlanRecord, isRollback: Bool, now: Timestamp) throws(Refusal) -> String? {
