@@ -2,7 +2,7 @@ import Bus
 import Model
 import WireFormat
 
-/// Opens tickets and sends messages: each becomes one entry of ``Topic/notices``, written once for a step of a plan.
+/// Opens tickets and sends messages: each becomes one entry of `Topic/notices`, written once for a step of a plan.
 package struct NoticeTarget: ActionTarget {
     private let store: any BusStore
     private let keys: Keys
