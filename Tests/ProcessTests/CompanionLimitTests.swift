@@ -83,9 +83,11 @@ import WireFormat
         return "\(redis.folder)/\(name).yaml"
     }
 
-    private func explain(_ file: String) throws -> String {
-        try TestHost.run(
-            Program.root + "/.build/debug/sre-agent", ["explain", "shop_memory", "--from", "-2d", "--config", file],
+    private func explain(_ file: String) async throws -> String {
+        try await TestHost.output(
+            of:
+                Program.root + "/.build/debug/sre-agent",
+            ["explain", "shop_memory", "--from", "-2d", "--config", file],
             environment: environment)
     }
 
@@ -100,7 +102,7 @@ import WireFormat
     @Test func theNodesMemoryIsTheLimitOfTheForecast() async throws {
         let file = try configuration(limit: Self.total, "good")
         // 0.2 of the memory are left, of which 0.06 go every hour.
-        let explained = try explain(file)
+        let explained = try await explain(file)
         #expect(explained.contains("(companion): \(Self.total) is"), "\(explained)")
         let found = try #require(explained.firstMatch(of: #/then in ([0-9.]+) h \(/#), "\(explained)")
         #expect((2.5...4.5).contains(try #require(Double(found.1))), "\(explained)")
@@ -172,14 +174,14 @@ import WireFormat
     @Test func aWrongQueryIsSaidAndTheKnownLimitStays() async throws {
         let wrong = try configuration(limit: "min by (instance) (node_memory_MemTotal_bytes", "wrong")
         do {
-            let text = try explain(wrong)
+            let text = try await explain(wrong)
             Issue.record("\(text)")
         } catch {
             #expect("\(error)".contains("limit_query of shop_memory: 'min by (instance)"), "\(error)")
             #expect("\(error)".contains("parse error"), "\(error)")
         }
         let other = try configuration(limit: "sum by (job) (node_memory_MemTotal_bytes)", "other")
-        let explained = try explain(other)
+        let explained = try await explain(other)
         #expect(explained.contains("no series carries the labels of a limit"), "\(explained)")
         #expect(explained.contains("{job=\"node\"}") && explained.contains("service=\"shop\""), "\(explained)")
 

@@ -12,18 +12,20 @@ import WireFormat
     private let keys = Keys()
     private let partition = Partition(rawValue: 7)
 
-    private func agent(_ server: RedisServer, _ arguments: String...) throws -> String {
-        try TestHost.run(
-            Program.root + "/.build/debug/sre-agent",
+    private func agent(_ server: RedisServer, _ arguments: String...) async throws -> String {
+        try await TestHost.output(
+            of:
+                Program.root + "/.build/debug/sre-agent",
             arguments + ["--config", Program.root + "/config/config.yaml"], environment: ["REDIS_URL": server.url])
     }
 
     /// Output of a command that must fail.
-    private func refused(_ server: RedisServer, _ arguments: String...) -> String {
+    private func refused(_ server: RedisServer, _ arguments: String...) async -> String {
         do {
             return "did not fail: "
-                + (try TestHost.run(
-                    Program.root + "/.build/debug/sre-agent",
+                + (try await TestHost.output(
+                    of:
+                        Program.root + "/.build/debug/sre-agent",
                     arguments + ["--config", Program.root + "/config/config.yaml"],
                     environment: ["REDIS_URL": server.url]))
         } catch {
@@ -46,20 +48,20 @@ import WireFormat
             try await write(.incidents, envelope.fields, store)
             try await write(.anomalies, [Field("id", "ANO-1"), Field("bytes", [0xff, 0x00])], store)
         }
-        let list = try agent(server, "streams", "--output", "json")
+        let list = try await agent(server, "streams", "--output", "json")
         #expect(list.contains("\"backlog\" : 1") && list.contains("sre:{p07}:incidents"))
-        #expect(try agent(server, "streams").contains("planner (1, 1 without owner)"))
-        #expect(try agent(server, "streams", "tail", "incidents").contains("INC-1-1"))
+        #expect(try await agent(server, "streams").contains("planner (1, 1 without owner)"))
+        #expect(try await agent(server, "streams", "tail", "incidents").contains("INC-1-1"))
         let followed = try Program(
             "sre-agent",
             ["streams", "tail", "incidents", "--follow", "--config", Program.root + "/config/config.yaml"],
             environment: ["REDIS_URL": server.url])
         #expect(await followed.readUntil("INC-1-1"))
-        #expect(refused(server, "streams", "tail", "nonsense").contains("dead-letters"))
+        #expect(await refused(server, "streams", "tail", "nonsense").contains("dead-letters"))
         let file = "\(server.folder)/incident.jsonl"
-        _ = try agent(server, "streams", "export", "INC-1", "--out", file)
+        _ = try await agent(server, "streams", "export", "INC-1", "--out", file)
         let other = try RedisServer()
-        #expect(try agent(other, "streams", "import", file).contains("2 entries in 2 streams"))
+        #expect(try await agent(other, "streams", "import", file).contains("2 entries in 2 streams"))
         let copied = try await other.use { _, store in
             try await store.entries(keys.stream(.anomalies, partition), after: .zero, limit: 10)
         }
@@ -67,15 +69,15 @@ import WireFormat
             try await store.entries(keys.stream(.anomalies, partition), after: .zero, limit: 10)
         }
         #expect(copied == written)
-        #expect(refused(other, "streams", "import", file).contains("holds entries already"))
-        #expect(refused(server, "streams", "export", "INC-none").contains("no stream has an entry"))
+        #expect(await refused(other, "streams", "import", file).contains("holds entries already"))
+        #expect(await refused(server, "streams", "export", "INC-none").contains("no stream has an entry"))
         try "not json\n".write(toFile: file, atomically: true, encoding: .utf8)
-        #expect(refused(other, "streams", "import", file).contains("incident.jsonl:1"))
+        #expect(await refused(other, "streams", "import", file).contains("incident.jsonl:1"))
     }
 
     @Test func deadLettersAreShownReplayedAndDroppedWithAnAuditTrail() async throws {
         let server = try RedisServer()
-        #expect(try agent(server, "dlq", "list").contains("no dead letters"))
+        #expect(try await agent(server, "dlq", "list").contains("no dead letters"))
         let ids = try await server.use { _, store in
             try await store.ensureLibrary()
             for number in 1...2 {
@@ -90,18 +92,18 @@ import WireFormat
                 "7/\($0.id)"
             }
         }
-        #expect(try agent(server, "dlq").contains("not readable"))
-        #expect(try agent(server, "dlq", "show", ids[0]).contains("entry-1"))
-        #expect(try agent(server, "dlq", "replay", ids[0]).contains("back in its stream"))
-        #expect(refused(server, "dlq", "replay", ids[0]).contains("there is no dead letter"))
-        #expect(refused(server, "dlq", "drop", ids[1]).contains("--reason"))
-        #expect(try agent(server, "dlq", "drop", ids[1], "--reason", "known").contains("gone"))
-        #expect(refused(server, "dlq", "show", "nonsense").contains("partition/ms-n"))
+        #expect(try await agent(server, "dlq").contains("not readable"))
+        #expect(try await agent(server, "dlq", "show", ids[0]).contains("entry-1"))
+        #expect(try await agent(server, "dlq", "replay", ids[0]).contains("back in its stream"))
+        #expect(await refused(server, "dlq", "replay", ids[0]).contains("there is no dead letter"))
+        #expect(await refused(server, "dlq", "drop", ids[1]).contains("--reason"))
+        #expect(try await agent(server, "dlq", "drop", ids[1], "--reason", "known").contains("gone"))
+        #expect(await refused(server, "dlq", "show", "nonsense").contains("partition/ms-n"))
         let replayed = try await server.use { _, store in
             try await store.entries(keys.stream(.incidents, partition), after: .zero, limit: 10).map { $0.text("id") }
         }
         #expect(replayed == ["entry-1"])
-        #expect(try agent(server, "audit", "verify").contains("ok: 2 entries"))
+        #expect(try await agent(server, "audit", "verify").contains("ok: 2 entries"))
     }
 
     @Test func exportedChainsAreVerifiedOfflineAndBreaksAreNamed() async throws {
@@ -123,22 +125,22 @@ import WireFormat
         let (chains, marks) = ("\(server.folder)/audit.jsonl", "\(server.folder)/checkpoints.jsonl")
         try checkpoints.map { "audit-checkpoint " + String(decoding: try $0.canonicalJSON(), as: UTF8.self) + "\n" }
             .joined().write(toFile: marks, atomically: true, encoding: .utf8)
-        _ = try agent(server, "audit", "export", "--out", chains)
+        _ = try await agent(server, "audit", "export", "--out", chains)
         let key = Data(auditor.publicKey).base64EncodedString()
         #expect(
-            try agent(server, "audit", "verify", "--export", chains, "--checkpoints", marks, "--auditor", key)
+            try await agent(server, "audit", "verify", "--export", chains, "--checkpoints", marks, "--auditor", key)
                 .contains("ok: 5 entries in 1 partitions, 1 checkpoints"))
         let lines = try String(contentsOfFile: chains, encoding: .utf8).split(separator: "\n")
         try lines.dropLast().joined(separator: "\n").write(toFile: chains, atomically: true, encoding: .utf8)
         #expect(
-            refused(server, "audit", "verify", "--export", chains, "--checkpoints", marks, "--auditor", key)
+            await refused(server, "audit", "verify", "--export", chains, "--checkpoints", marks, "--auditor", key)
                 .contains("partition 7: the chain ends at sequence 4"))
         let edited = lines.map { $0.replacing("\\\"subject\\\":\\\"3\\\"", with: "\\\"subject\\\":\\\"9\\\"") }
         try edited.joined(separator: "\n").write(toFile: chains, atomically: true, encoding: .utf8)
-        #expect(refused(server, "audit", "verify", "--export", chains).contains("sequence 4"))
+        #expect(await refused(server, "audit", "verify", "--export", chains).contains("sequence 4"))
         let stranger = Data(Ed25519Signer().publicKey).base64EncodedString()
         #expect(
-            refused(server, "audit", "verify", "--checkpoints", marks, "--auditor", stranger)
+            await refused(server, "audit", "verify", "--checkpoints", marks, "--auditor", stranger)
                 .contains("not signed by a trusted"))
     }
 
@@ -148,8 +150,8 @@ import WireFormat
             try await store.ensureLibrary()
             _ = try await InstallationRecord.join(store, keys, isLost: "it came back empty", id: "i", now: 1)
         }
-        #expect(refused(server, "recover").contains("nothing was changed"))
-        #expect(try agent(server, "recover", "--yes").contains("ACTIVE again"))
-        #expect(try agent(server, "recover").contains("is ACTIVE"))
+        #expect(await refused(server, "recover").contains("nothing was changed"))
+        #expect(try await agent(server, "recover", "--yes").contains("ACTIVE again"))
+        #expect(try await agent(server, "recover").contains("is ACTIVE"))
     }
 }

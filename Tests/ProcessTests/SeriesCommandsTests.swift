@@ -62,20 +62,21 @@ import WireFormat
         return "\(folder)/\(name)"
     }
 
-    private func agent(_ environment: [String: String], _ arguments: String...) throws -> String {
-        try TestHost.run(Program.root + "/.build/debug/sre-agent", arguments, environment: environment)
+    private func agent(_ environment: [String: String], _ arguments: String...) async throws -> String {
+        try await TestHost.output(of: Program.root + "/.build/debug/sre-agent", arguments, environment: environment)
     }
 
-    private func refused(_ environment: [String: String], _ arguments: String...) -> String {
+    private func refused(_ environment: [String: String], _ arguments: String...) async -> String {
         do {
             return "did not fail: "
-                + (try TestHost.run(Program.root + "/.build/debug/sre-agent", arguments, environment: environment))
+                + (try await TestHost.output(
+                    of: Program.root + "/.build/debug/sre-agent", arguments, environment: environment))
         } catch {
             return "\(error)"
         }
     }
 
-    @Test func historyOfPrometheusIsJudgedComparedAndExplained() throws {
+    @Test func historyOfPrometheusIsJudgedComparedAndExplained() async throws {
         let now = Int64(Date().timeIntervalSince1970)
         let server = try Self.prometheus(now: now)
         let redis = try RedisServer()
@@ -83,24 +84,24 @@ import WireFormat
         let running = try Self.configuration(redis.folder, name: "config.yaml")
         let strict = try Self.configuration(redis.folder, minimumDeviation: 500, name: "new.yaml")
 
-        let judged = try agent(
+        let judged = try await agent(
             environment, "backtest", "queue_depth", "--from", "-2d", "--config", running, "--running", running)
         #expect(judged.contains("queue_depth{queue=\"a\"}: 1 alarms in"), "\(judged)")
         let incident = Timestamp(milliseconds: (now / 300 * 300 - 2_160 * 60) * 1_000)
         #expect(judged.contains("\(incident)".prefix(16)), "\(judged)")
 
-        let compared = try agent(
+        let compared = try await agent(
             environment, "backtest", "queue_depth", "--from", "-2d", "--config", strict, "--running", running)
         #expect(compared.contains("1 alarms only there, 0 only new"), "\(compared)")
         #expect(compared.contains("all 1 series: running 0.5, new 0 alarms"), "\(compared)")
 
-        let proposals = try agent(
+        let proposals = try await agent(
             environment, "backtest", "queue_depth", "--from", "-2d", "--config", running, "--running", running,
             "--propose", "5", "--json")
         #expect(proposals.contains("\"proposed\" : 0.6"))
 
         let picture = "\(redis.folder)/picture.svg"
-        let explained = try agent(
+        let explained = try await agent(
             environment, "explain", "queue_depth", "--from", "-2d", "--config", running, "--svg", picture)
         #expect(explained.contains("season: a daily profile explains"), "\(explained)")
         #expect(explained.contains("algorithms: ") && explained.contains("finds 4 of 4 faults"))
@@ -108,11 +109,13 @@ import WireFormat
         #expect(explained.contains("seen by"))
         #expect(try String(contentsOfFile: picture, encoding: .utf8).contains("<svg"))
 
-        #expect(refused(environment, "explain", "depth", "--config", running).contains("it has: queue_depth"))
+        #expect(await refused(environment, "explain", "depth", "--config", running).contains("it has: queue_depth"))
         #expect(
-            refused(environment, "explain", "queue_depth", "--config", running, "--label", "queue=b")
+            await refused(environment, "explain", "queue_depth", "--config", running, "--label", "queue=b")
                 .contains("has no series of 'queue_depth' with queue=b"))
-        #expect(refused(environment, "explain", "queue_depth", "--from", "soon", "--config", running).contains("-24h"))
+        #expect(
+            await refused(environment, "explain", "queue_depth", "--from", "soon", "--config", running).contains("-24h")
+        )
     }
 
     @Test func whatPeopleSayReachesTheAnalyzerAndTheAudit() async throws {
@@ -132,10 +135,11 @@ import WireFormat
                         fields: [Field("data", try Fixtures.anomaly().canonicalJSON())])
                 ]))
         }
-        #expect(try agent(environment, "feedback", "ANO-1", "false", "--config", running).contains("false alarm"))
+        #expect(try await agent(environment, "feedback", "ANO-1", "false", "--config", running).contains("false alarm"))
         #expect(
-            refused(environment, "feedback", "ANO-9", "true", "--config", running).contains("no anomaly or incident"))
-        #expect(refused(environment, "feedback", "ANO-1", "perhaps", "--config", running).contains("perhaps"))
+            await refused(environment, "feedback", "ANO-9", "true", "--config", running).contains(
+                "no anomaly or incident"))
+        #expect(await refused(environment, "feedback", "ANO-1", "perhaps", "--config", running).contains("perhaps"))
         let verdicts = try await verdicts(redis, partition)
         #expect(
             verdicts == [
@@ -144,44 +148,49 @@ import WireFormat
             ])
 
         // Two alarms in six days, the smaller of which a higher threshold lets pass.
-        let made = try agent(
+        let made = try await agent(
             environment, "proposals", "make", "queue_depth", "--from", "-2d", "--config", running,
             "--alarms-per-day", "0.2")
         #expect(made.hasPrefix("PRO-") && made.contains("  0.33 → 0.17 alarms a day"), "\(made)")
         let text = made.split(separator: " ").dropFirst(3).first ?? ""
         let threshold = try #require(Double(text))
         #expect((0.75...0.95).contains(threshold), "\(made)")
-        let none = try agent(
+        let none = try await agent(
             environment, "proposals", "make", "queue_depth", "--from", "-2d", "--config", running,
             "--alarms-per-day", "9")
         #expect(none.contains("no series alarms more often"))
         // The large incident is one whatever the threshold.
-        let hopeless = try agent(
+        let hopeless = try await agent(
             environment, "proposals", "make", "queue_depth", "--from", "-2d", "--config", running,
             "--alarms-per-day", "0.01")
         #expect(hopeless.contains("no threshold keeps within 0.01 alarms a day, the best leaves 0.17"), "\(hopeless)")
         let id = String(made.prefix { !$0.isWhitespace })
-        #expect(try agent(environment, "proposals", "--config", running).contains(id))
-        #expect(try agent(environment, "proposals", "show", id, "--config", running).contains("threshold 0.7: 0.33"))
+        #expect(try await agent(environment, "proposals", "--config", running).contains(id))
+        #expect(
+            try await agent(environment, "proposals", "show", id, "--config", running).contains("threshold 0.7: 0.33"))
         let other = try Self.configuration(redis.folder, threshold: 0.8, name: "other.yaml")
-        #expect(refused(environment, "proposals", "apply", id, "--config", other).contains("make it again"))
-        #expect(try agent(environment, "proposals", "apply", id, "--config", running).contains("score of \(text) on"))
-        #expect(refused(environment, "proposals", "apply", id, "--config", running).contains("there is no proposal"))
+        #expect(await refused(environment, "proposals", "apply", id, "--config", other).contains("make it again"))
+        #expect(
+            try await agent(environment, "proposals", "apply", id, "--config", running).contains("score of \(text) on"))
+        #expect(
+            await refused(environment, "proposals", "apply", id, "--config", running).contains("there is no proposal"))
         let series = SeriesID(metric: "queue_depth", labels: ["queue": "a"])
         let entity = Entity(cluster: "local", namespace: "default", kind: "Service", name: "a")
         #expect(
             try await self.verdicts(redis, Partition(of: entity, count: 16)).contains(
                 ThresholdVerdict(series: series, change: .threshold(threshold), reference: id)))
         #expect(
-            refused(environment, "proposals", "show", "PRO-9", "--config", running).contains("there is no proposal"))
+            await refused(environment, "proposals", "show", "PRO-9", "--config", running).contains(
+                "there is no proposal"))
 
-        #expect(try agent(environment, "learn", "queue_depth", "--config", running).contains("asked for queue_depth"))
-        #expect(refused(environment, "learn", "other", "--config", running).contains("valid: all, queue_depth"))
+        #expect(
+            try await agent(environment, "learn", "queue_depth", "--config", running).contains("asked for queue_depth"))
+        #expect(await refused(environment, "learn", "other", "--config", running).contains("valid: all, queue_depth"))
         let requested = try await redis.use { _, store in
             try await store.fields(BaselineLearner.statusKey(keys))[BaselineLearner.requestField("queue_depth")]
         }
         #expect(requested != nil)
-        #expect(try agent(environment, "audit", "verify", "--config", running).contains("ok: "))
+        #expect(try await agent(environment, "audit", "verify", "--config", running).contains("ok: "))
         withExtendedLifetime(server) {}
     }
 

@@ -89,14 +89,16 @@ import Testing
         }
         let program = try Program("sre-analyzer", ["--config", file, "--telemetry-port", "0"])
         #expect(await program.readUntil("audit-checkpoint"), "\(program.output)")
-        _ = try TestHost.run(
-            "/usr/bin/redis-cli",
+        _ = try await TestHost.output(
+            of:
+                "/usr/bin/redis-cli",
             ["-s", "\(folder)/redis.sock", "DEL", keys.stream(.audit, partition), keys.auditHead(partition)])
         #expect(await program.readUntil("an audit chain has lost entries"), "\(program.output)")
         // The checkpoint of the chain as it is now follows the record.
         #expect(await program.readUntil("\\\"seq\\\":\\\"1\\\""), "\(program.output)")
-        let report = try TestHost.run(
-            Program.root + "/.build/debug/sre-agent", ["audit", "verify", "--checkpoints", marks, "--config", file])
+        let report = try await TestHost.output(
+            of:
+                Program.root + "/.build/debug/sre-agent", ["audit", "verify", "--checkpoints", marks, "--config", file])
         #expect(report.contains("partition 7: entries up to sequence 5 were lost"), "\(report)")
         #expect(report.contains("1 recorded loss"), "\(report)")
         withExtendedLifetime(server) {}

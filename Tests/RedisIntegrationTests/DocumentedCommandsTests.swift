@@ -52,8 +52,9 @@ import WireFormat
             #expect(try await store.commit(Transaction(lease: lease, advances: [advance])) == .committed([]))
         }
         for session in sessions {
-            let output = try TestHost.run(
-                "/bin/sh", ["-c", "redis-cli -s \(server.folder)/redis.sock --no-raw \(session.command)"])
+            let output = try await TestHost.output(
+                of:
+                    "/bin/sh", ["-c", "redis-cli -s \(server.folder)/redis.sock --no-raw \(session.command)"])
             #expect(Self.fits(output, session.output), "\(session.command) shows:\n\(output)")
         }
     }

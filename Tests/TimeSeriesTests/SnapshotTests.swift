@@ -109,10 +109,19 @@ struct SnapshotTests {
             var flags = [true, false, nil]
             var float = Float(0.1)
             var range = 1.0...2.0
-            var wide: [Int64] = [.min, .max]
+            var wide: [Int64] = [-(1 << 53), 1 << 53]
         }
         let stored = try Snapshot.bytes(of: Everything(), kind: "k", version: 1)
         #expect(try Snapshot.state(from: stored, kind: "k", version: 1) == Everything())
+        // What no state has, and would overflow with the next sample.
+        for number in [Double.nan, .infinity, -.infinity] {
+            let bytes = try Snapshot.bytes(of: [number], kind: "k", version: 1)
+            #expect(throws: SnapshotError.self) { try Snapshot.state([Double].self, from: bytes, kind: "k", version: 1) }
+        }
+        for number in [Int64.min, .max, (1 << 53) + 1] {
+            let bytes = try Snapshot.bytes(of: [number], kind: "k", version: 1)
+            #expect(throws: SnapshotError.self) { try Snapshot.state([Int64].self, from: bytes, kind: "k", version: 1) }
+        }
         var deep = Nest.end
         for _ in 0..<100 { deep = .more(deep) }
         #expect(throws: SnapshotError.self) { try Snapshot.bytes(of: deep, kind: "k", version: 1) }

@@ -18,6 +18,8 @@ package struct IsolationForestDetector: StreamingDetector {
     private static let sample = 64
     private static let window = 256
     private static let period = 128
+    /// Of a point: value, step, and distance from the mean of the last eight.
+    private static let features = 3
 
     private var generator: SplitMix64
     private var recent: [Double] = []
@@ -29,6 +31,24 @@ package struct IsolationForestDetector: StreamingDetector {
 
     /// - Parameter seed: of the random cuts; the same seed gives the same scores.
     package init(seed: UInt64 = 1) { generator = SplitMix64(seed: seed) }
+
+    /// - Throws: `DecodingError` for points that no series has.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        generator = try container.decode(SplitMix64.self, forKey: .generator)
+        recent = try container.decode([Double].self, forKey: .recent)
+        history = try container.decode([[Double]].self, forKey: .history)
+        forest = try container.decode([IsolationTree].self, forKey: .forest)
+        sinceGrown = try container.decode(Int.self, forKey: .sinceGrown)
+        isolation = try container.decode(UnusualValue.self, forKey: .isolation)
+        level = try container.decode(RecentLevel.self, forKey: .level)
+        guard recent.count <= 8, history.count <= Self.window, forest.count <= Self.trees,
+            history.allSatisfy({ $0.count == Self.features })
+        else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .history, in: container, debugDescription: "no series has such points")
+        }
+    }
 
     /// Takes in the next sample and scores it, in [0,1].
     package mutating func update(_ sample: Sample) -> Judgement {

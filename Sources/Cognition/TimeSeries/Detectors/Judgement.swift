@@ -22,6 +22,9 @@ package struct Judgement: Sendable, Equatable, Codable {
 
     /// A band of three standard deviations around what was expected.
     init(score: Double, expected: Double, scale: Double) {
-        self.init(score: score, expected: expected, lower: expected - 3 * scale, upper: expected + 3 * scale)
+        let most = Double.greatestFiniteMagnitude
+        self.init(
+            score: score, expected: expected, lower: max(-most, expected - 3 * scale),
+            upper: min(most, expected + 3 * scale))
     }
 }

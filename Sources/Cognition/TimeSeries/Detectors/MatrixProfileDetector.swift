@@ -21,6 +21,21 @@ package struct MatrixProfileDetector: StreamingDetector {
     /// A detector that has seen nothing.
     package init() {}
 
+    /// - Throws: `DecodingError` for lists that do not belong together.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        values = try container.decode([Double].self, forKey: .values)
+        means = try container.decode([Double].self, forKey: .means)
+        deviations = try container.decode([Double].self, forKey: .deviations)
+        unusual = try container.decode(UnusualValue.self, forKey: .unusual)
+        level = try container.decode(RecentLevel.self, forKey: .level)
+        let subsequences = max(0, values.count - Self.length + 1)
+        guard values.count <= Self.capacity, means.count == subsequences, deviations.count == subsequences else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .values, in: container, debugDescription: "the subsequences do not belong together")
+        }
+    }
+
     /// Takes in the next sample and scores it, in [0,1].
     package mutating func update(_ sample: Sample) -> Judgement {
         guard sample.isUsable else { return .none }

@@ -14,6 +14,23 @@ struct OneClassSupport: Sendable, Equatable, Codable {
     private let weights: [Double]
     private let offset: Double
 
+    /// Length of the support vectors; `nil` without one.
+    var dimensions: Int? { vectors.first?.count }
+
+    /// - Throws: `DecodingError` for vectors and weights that do not belong together.
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        gamma = try container.decode(Double.self, forKey: .gamma)
+        vectors = try container.decode([[Double]].self, forKey: .vectors)
+        weights = try container.decode([Double].self, forKey: .weights)
+        offset = try container.decode(Double.self, forKey: .offset)
+        guard gamma > 0, vectors.count == weights.count, Set(vectors.map(\.count)).count <= 1 else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .vectors, in: container,
+                debugDescription: "the vectors and their weights do not belong together")
+        }
+    }
+
     /// - Parameters:
     ///   - points: of the same length, finite.
     ///   - nu: share of points that may lie outside, in (0,1].

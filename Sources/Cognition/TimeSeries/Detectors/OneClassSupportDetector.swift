@@ -8,6 +8,7 @@ package struct OneClassSupportDetector: StreamingDetector {
     package static let name = "one-class-svm"
     private static let window = 256
     private static let period = 128
+    private static let features = 3
 
     private var recent: [Double] = []
     private var history: [[Double]] = []
@@ -20,6 +21,27 @@ package struct OneClassSupportDetector: StreamingDetector {
 
     /// A detector that has seen nothing.
     package init() {}
+
+    /// - Throws: `DecodingError` for points that no series has, and for a machine that does not fit them.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        recent = try container.decode([Double].self, forKey: .recent)
+        history = try container.decode([[Double]].self, forKey: .history)
+        centers = try container.decode([Double].self, forKey: .centers)
+        widths = try container.decode([Double].self, forKey: .widths)
+        machine = try container.decodeIfPresent(OneClassSupport.self, forKey: .machine)
+        sinceFitted = try container.decode(Int.self, forKey: .sinceFitted)
+        unusual = try container.decode(UnusualValue.self, forKey: .unusual)
+        level = try container.decode(RecentLevel.self, forKey: .level)
+        let features = machine == nil ? centers.count : Self.features
+        guard recent.count <= 8, history.count <= Self.window, history.allSatisfy({ $0.count == Self.features }),
+            centers.count == features, widths.count == features, widths.allSatisfy({ $0 > 0 }),
+            machine?.dimensions ?? Self.features == Self.features
+        else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .history, in: container, debugDescription: "the points and the machine do not belong together")
+        }
+    }
 
     /// Takes in the next sample and scores it, in [0,1].
     package mutating func update(_ sample: Sample) -> Judgement {

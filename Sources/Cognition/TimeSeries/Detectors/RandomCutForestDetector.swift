@@ -29,6 +29,23 @@ package struct RandomCutForestDetector: StreamingDetector {
         forest = (0..<Self.trees).map { _ in RandomCutTree(dimensions: Self.shingle, seed: generator.next()) }
     }
 
+    /// - Throws: `DecodingError` for trees and leaves that do not belong together.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        forest = try container.decode([RandomCutTree].self, forKey: .forest)
+        leaves = try container.decode([[Int]].self, forKey: .leaves)
+        recent = try container.decode([Double].self, forKey: .recent)
+        unusual = try container.decode(UnusualValue.self, forKey: .unusual)
+        level = try container.decode(RecentLevel.self, forKey: .level)
+        guard forest.count == Self.trees, leaves.count <= Self.capacity, recent.count <= Self.shingle,
+            leaves.allSatisfy({ $0.count == Self.trees }),
+            forest.indices.allSatisfy({ tree in forest[tree].isWhole(Self.shingle, leaves.map { $0[tree] }) })
+        else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .forest, in: container, debugDescription: "the trees and their points do not belong together")
+        }
+    }
+
     /// Takes in the next sample and scores it, in [0,1].
     package mutating func update(_ sample: Sample) -> Judgement {
         guard sample.isUsable else { return .none }

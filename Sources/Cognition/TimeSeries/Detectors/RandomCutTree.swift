@@ -3,7 +3,8 @@
 ///
 /// Equal points share a leaf. State: 2 · dimensions + 6 words a node, two nodes a point.
 struct RandomCutTree: Sendable, Equatable, Codable {
-    private struct Node: Sendable, Equatable, Codable {
+    /// A branch or a leaf.
+    struct Node: Sendable, Equatable, Codable {
         var parent = -1
         var below = -1
         var above = -1
@@ -16,13 +17,13 @@ struct RandomCutTree: Sendable, Equatable, Codable {
         var isLeaf: Bool { dimension < 0 }
     }
 
-    private let dimensions: Int
-    private var nodes: [Node] = []
+    let dimensions: Int
+    private(set) var nodes: [Node] = []
     /// Least and greatest corner of each node's box, node after node.
-    private var least: [Double] = []
-    private var greatest: [Double] = []
-    private var free: [Int] = []
-    private var root = -1
+    private(set) var least: [Double] = []
+    private(set) var greatest: [Double] = []
+    private(set) var free: [Int] = []
+    private(set) var root = -1
     private var generator: SplitMix64
 
     init(dimensions: Int, seed: UInt64) {

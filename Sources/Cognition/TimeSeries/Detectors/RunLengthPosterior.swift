@@ -9,6 +9,8 @@
 ///
 /// Run lengths beyond the capacity count as the capacity. State: 5 words a run length.
 struct RunLengthPosterior: Sendable, Equatable, Codable {
+    private static let mostCapacity = 100_000
+
     /// Probability of a change at a sample.
     let hazard: Double
     /// Longest run length that is told apart.
@@ -36,6 +38,25 @@ struct RunLengthPosterior: Sendable, Equatable, Codable {
         counts = [count]
         shapes = [shape]
         rates = [rate]
+    }
+
+    /// - Throws: `DecodingError` for lists that do not belong together.
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        hazard = try container.decode(Double.self, forKey: .hazard)
+        capacity = try container.decode(Int.self, forKey: .capacity)
+        probabilities = try container.decode([Double].self, forKey: .probabilities)
+        means = try container.decode([Double].self, forKey: .means)
+        counts = try container.decode([Double].self, forKey: .counts)
+        shapes = try container.decode([Double].self, forKey: .shapes)
+        rates = try container.decode([Double].self, forKey: .rates)
+        let lengths = [means, counts, shapes, rates].map(\.count)
+        guard (0..<1).contains(hazard), (2...Self.mostCapacity).contains(capacity),
+            (1...capacity + 1).contains(probabilities.count), lengths.allSatisfy({ $0 == probabilities.count })
+        else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .probabilities, in: container, debugDescription: "the run lengths do not belong together")
+        }
     }
 
     /// Takes in a value.

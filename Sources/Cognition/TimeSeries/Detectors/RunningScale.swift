@@ -17,6 +17,22 @@ struct RunningScale: Sendable, Equatable, Codable {
         pace = 1 / self.window
     }
 
+    private enum CodingKeys: String, CodingKey {
+        case window, pace, mean, count
+    }
+
+    /// - Throws: `DecodingError` for a scale that no residuals make.
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(window: try container.decode(Double.self, forKey: .window))
+        mean = try container.decode(Double.self, forKey: .mean)
+        count = try container.decode(Int.self, forKey: .count)
+        guard try container.decode(Double.self, forKey: .pace) == pace, mean >= 0, count >= 0 else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .mean, in: container, debugDescription: "no residuals have such a scale")
+        }
+    }
+
     /// Estimate in the unit of the residuals; 0 before the first one that is not 0.
     var value: Double { Self.normalFactor * mean }
 

@@ -28,13 +28,19 @@ struct SnapshotDecoder: Decoder {
 
     func decode<Value: Decodable>(_ type: Value.Type = Value.self) throws -> Value {
         if type == [Double].self, case .list(let values) = value {
-            let numbers = try values.map { element -> Double in
-                guard case .number(let number) = element else { throw mismatch(Double.self) }
-                return number
+            let numbers = try values.map { element in
+                try SnapshotDecoder(element, path: codingPath).number()
             }
             if let result = numbers as? Value { return result }
         }
         return try Value(from: self)
+    }
+
+    /// Signed integers are at most so large.
+    private static let largest: UInt64 = 1 << 53
+
+    private func unusable(_ reason: String) -> DecodingError {
+        .dataCorrupted(.init(codingPath: codingPath, debugDescription: reason))
     }
 
     private func integer<Number: FixedWidthInteger>(_ type: Number.Type) throws -> Number {
@@ -45,6 +51,16 @@ struct SnapshotDecoder: Decoder {
             default: nil
             }
         guard let number else { throw mismatch(type) }
+        // No counter and no time comes near; what does would overflow with the next sample.
+        guard !Number.isSigned || number.magnitude <= Number.Magnitude(clamping: Self.largest) else {
+            throw unusable("\(number) is too large")
+        }
+        return number
+    }
+
+    private func number() throws -> Double {
+        guard case .number(let number) = value else { throw mismatch(Double.self) }
+        guard number.isFinite else { throw unusable("\(number) is not finite") }
         return number
     }
 
@@ -124,8 +140,7 @@ struct SnapshotDecoder: Decoder {
             return value
         }
         func decode(_ type: Double.Type) throws -> Double {
-            guard case .number(let value) = decoder.value else { throw decoder.mismatch(type) }
-            return value
+            try decoder.number()
         }
         func decode(_ type: Float.Type) throws -> Float { Float(try decode(Double.self)) }
         func decode(_ type: Int.Type) throws -> Int { try decoder.integer(type) }
