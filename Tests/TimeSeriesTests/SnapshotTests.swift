@@ -116,7 +116,9 @@ struct SnapshotTests {
         // What no state has, and would overflow with the next sample.
         for number in [Double.nan, .infinity, -.infinity] {
             let bytes = try Snapshot.bytes(of: [number], kind: "k", version: 1)
-            #expect(throws: SnapshotError.self) { try Snapshot.state([Double].self, from: bytes, kind: "k", version: 1) }
+            #expect(throws: SnapshotError.self) {
+                try Snapshot.state([Double].self, from: bytes, kind: "k", version: 1)
+            }
         }
         for number in [Int64.min, .max, (1 << 53) + 1] {
             let bytes = try Snapshot.bytes(of: [number], kind: "k", version: 1)
