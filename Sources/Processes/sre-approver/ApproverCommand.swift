@@ -18,7 +18,6 @@ struct ApproverCommand: AsyncParsableCommand {
 
     /// Runs the command; a failure ends it with its own exit code, so that scripts can tell a decided plan from a fault.
     static func main() async {
-        Terminal.writeByLine()
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

@@ -130,6 +130,7 @@ struct WatchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let options = options
+        Terminal.writeByLine()
         try await Desk.with(options) { desk in
             var shown: [String]?
             while !Task.isCancelled {
