@@ -109,15 +109,8 @@ import WireFormat
     @Test func exportedChainsAreVerifiedOfflineAndBreaksAreNamed() async throws {
         let server = try RedisServer()
         let auditor = Ed25519Signer()
+        try await server.audit(5, in: partition)
         let checkpoints = try await server.use { _, store in
-            try await store.ensureLibrary()
-            let chain = AuditChain(keys: keys, digest: SHA256Digest())
-            for number in 1...5 {
-                let link = try await chain.next(
-                    in: partition, store: store, time: Fixtures.now, actor: "test", action: "did", subject: "\(number)",
-                    detail: [:], trace: TraceContext(seed: "x"))
-                _ = try await store.appendAudit(link)
-            }
             var checkpointer = AuditCheckpointer(
                 cluster: "local", partitions: 16, store: store, keys: keys, digest: SHA256Digest(), signer: auditor)
             return try await checkpointer.next(now: Fixtures.now).checkpoints

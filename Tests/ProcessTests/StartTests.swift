@@ -38,20 +38,21 @@ import Testing
         return "\(folder)/config.yaml"
     }
 
-    /// Status and body of an answer, as soon as there is one that fits.
-    private func get(
-        _ url: String, token: String? = nil, until fits: (Int, String) -> Bool
-    ) async throws -> (Int, String) {
+    /// Status and body of an answer.
+    private func get(_ url: String, token: String? = nil) async throws -> (Int, String) {
         var request = URLRequest(url: try #require(URL(string: url)))
         if let token { request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization") }
+        let (data, response) = try await URLSession.shared.data(for: request)
+        return (try #require(response as? HTTPURLResponse).statusCode, String(decoding: data, as: UTF8.self))
+    }
+
+    /// The first answer that fits, asked for whenever the program has said something.
+    private func get(
+        _ url: String, of program: Program, until fits: (Int, String) -> Bool
+    ) async throws -> (Int, String) {
         while true {
-            if let (data, response) = try? await URLSession.shared.data(for: request),
-                let status = (response as? HTTPURLResponse)?.statusCode
-            {
-                let text = String(decoding: data, as: UTF8.self)
-                if fits(status, text) { return (status, text) }
-            }
-            try await ContinuousClock().sleep(for: .milliseconds(50))
+            if let (status, text) = try? await get(url), fits(status, text) { return (status, text) }
+            try #require(await program.readMore(), "\(program.output)")
         }
     }
 
@@ -77,16 +78,7 @@ import Testing
         let file = try configuration(
             "audit: { key_file: \(folder)/auditor.key, checkpoint_file: \(marks), checkpoint_seconds: 1 }")
         let (keys, partition) = (Keys(), Partition(rawValue: 7))
-        try await server.use { _, store in
-            try await store.ensureLibrary()
-            let chain = AuditChain(keys: keys, digest: SHA256Digest())
-            for number in 1...5 {
-                let link = try await chain.next(
-                    in: partition, store: store, time: Fixtures.now, actor: "test", action: "did", subject: "\(number)",
-                    detail: [:], trace: TraceContext(seed: "x"))
-                _ = try await store.appendAudit(link)
-            }
-        }
+        try await server.audit(5, in: partition)
         let program = try Program("sre-analyzer", ["--config", file, "--telemetry-port", "0"])
         #expect(await program.readUntil("audit-checkpoint"), "\(program.output)")
         _ = try await TestHost.output(
@@ -122,11 +114,11 @@ import Testing
             "sre-analyzer", ["--config", try configuration(), "--telemetry-port", "\(port)"],
             environment: ["SRE_LOG_FORMAT": "text"])
         let base = "http://127.0.0.1:\(port)"
-        let (_, before) = try await get("\(base)/readyz") { status, _ in status == 503 }
+        let (_, before) = try await get("\(base)/readyz", of: program) { status, _ in status == 503 }
         #expect(before.contains("redis: ") && before.contains("redis.sock"), "\(before)")
-        #expect(try await get("\(base)/healthz") { _, _ in true }.0 == 200)
+        #expect(try await get("\(base)/healthz").0 == 200)
         let server = try RedisServer(folder: folder)
-        let (_, after) = try await get("\(base)/readyz") { _, text in !text.contains("redis") }
+        let (_, after) = try await get("\(base)/readyz", of: program) { _, text in !text.contains("redis") }
         #expect(after == "prometheus: http://127.0.0.1:1 does not answer\n")
         program.signal(SIGTERM)
         #expect(await program.waitUntilExit() == 0)
@@ -145,20 +137,21 @@ import Testing
         let file = try configuration("gateway: { port: \(port), tokens_file: tokens.yaml }")
         let program = try Program(
             "sre-gateway", ["--config", file, "--telemetry-port", "0"], environment: ["SRE_LOG_FORMAT": "text"])
+        #expect(await program.readUntil("serving the API"), "\(program.output)")
         let url = "http://127.0.0.1:\(port)/status"
-        #expect(try await get(url, token: "one") { _, _ in true }.0 == 200)
-        #expect(try await get(url, token: "two") { _, _ in true }.0 == 401)
+        #expect(try await get(url, token: "one").0 == 200)
+        #expect(try await get(url, token: "two").0 == 401)
 
         try write("tokens.yaml", tokens("two"))
         program.signal(SIGHUP)
         #expect(await program.readUntil("took the new configuration into use"))
-        #expect(try await get(url, token: "two") { _, _ in true }.0 == 200)
-        #expect(try await get(url, token: "one") { _, _ in true }.0 == 401)
+        #expect(try await get(url, token: "two").0 == 200)
+        #expect(try await get(url, token: "one").0 == 401)
 
         try write("tokens.yaml", "tokens:\n  - { subject: a, role: king, sha256: 0 }\n")
         program.signal(SIGHUP)
         #expect(await program.readUntil("the new configuration is refused, the old one stays"))
-        #expect(try await get(url, token: "two") { _, _ in true }.0 == 200)
+        #expect(try await get(url, token: "two").0 == 200)
         program.signal(SIGTERM)
         #expect(await program.waitUntilExit() == 0)
         #expect(program.output.contains("tokens.yaml:2"), "\(program.output)")

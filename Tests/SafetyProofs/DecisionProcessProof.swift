@@ -64,7 +64,7 @@ package enum DecisionProcessProof {
                     fields: try PlannerStage.entry(incident, at: stage.stage.now))
             ]))
         let first = try stage.startPlanner(crash: crash)
-        let hasDied = try await stage.waitForEnd(of: first)
+        let hasDied = await stage.waitForEnd(of: first)
         // A planner that loses its lease right after its commit takes it again and never comes to the point after it.
         let hasProposed = try await store.length(keys.stream(.plans, partition)) > planned
         report.require(

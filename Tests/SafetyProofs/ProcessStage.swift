@@ -235,8 +235,19 @@ package final class ProcessStage: Sendable {
     /// A running program.
     package final class Program: Sendable {
         private let process: Mutex<Process>
+        private let ends: AsyncStream<Void>
 
-        fileprivate init(_ process: Process) { self.process = Mutex(process) }
+        /// Starts it.
+        fileprivate init(_ process: sending Process) throws {
+            let (ends, end) = AsyncStream.makeStream(of: Void.self)
+            self.ends = ends
+            process.terminationHandler = { _ in end.finish() }
+            try process.run()
+            self.process = Mutex(process)
+        }
+
+        /// Waits until it is gone.
+        fileprivate func awaitEnd() async { for await _ in ends {} }
 
         /// Sends it a signal.
         package func signal(_ number: Int32) {
@@ -276,8 +287,7 @@ package final class ProcessStage: Sendable {
         _ = try handle?.seekToEnd()
         process.standardOutput = handle
         process.standardError = handle
-        try process.run()
-        return Program(process)
+        return try Program(process)
     }
 
     /// What executors and planners have logged.
@@ -314,15 +324,19 @@ package final class ProcessStage: Sendable {
         }
     }
 
-    /// Waits until a program is gone.
+    /// Waits until a program has ended; one that takes too long is killed.
     ///
-    /// - Returns: whether it is.
-    package func waitForEnd(of program: Program, seconds: Double = 30) async throws -> Bool {
-        let deadline = ContinuousClock.now + .seconds(seconds)
-        while program.isRunning, ContinuousClock.now < deadline {
-            try await ContinuousClock().sleep(for: .milliseconds(50))
+    /// - Returns: whether it ended by itself.
+    package func waitForEnd(of program: Program, seconds: Double = 30) async -> Bool {
+        let wasKilled = Mutex(false)
+        let patience = DispatchWorkItem {
+            wasKilled.withLock { $0 = true }
+            program.signal(SIGKILL)
         }
-        return !program.isRunning
+        DispatchQueue.global().asyncAfter(deadline: .now() + seconds, execute: patience)
+        await program.awaitEnd()
+        patience.cancel()
+        return !wasKilled.withLock { $0 }
     }
 
     /// Stores objects in the simulated cluster.
